@@ -1,0 +1,93 @@
+"""How a login, or one of its two factors, ended: as values.
+
+`Cause` is the list of all ends. `docs/reply-messages.md` has one row for each, with the text that the user is shown; a
+test reads that table.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import frozen
+
+
+@frozen
+class PrimaryOutcome:
+    """What a client section says of a name and a password.
+
+    Attributes:
+        accepted: true only when the password was proven (or when the section proves none by design).
+        reason: for the log: why it was refused; empty when accepted.
+        user_message: text for the user, empty for none.
+        wire: what the primary's protocol said beside (for RADIUS: its reply), for a server section of that protocol.
+        alternative_is_safe: whether a second attempt with another password right now cannot lock the account; what append
+            mode asks before it tries the whole string. A section that cannot know says None.
+    """
+
+    accepted: bool
+    reason: str = ""
+    user_message: str = ""
+    wire: object = None
+    alternative_is_safe: bool | None = None
+
+
+class Verdict(enum.Enum):
+    """What the device is told."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+    SILENCE = "silence"
+
+
+class Cause(enum.Enum):
+    """Why a login ended as it did; the value is its name in logs and in docs/reply-messages.md."""
+
+    APPROVED = "approved"
+    DUO_BYPASS = "duo-bypass"
+    EXEMPT_USER = "exempt-user"
+    FAILMODE_SAFE = "failmode-safe"
+    BAD_REQUEST = "bad-request"
+    PASSWORD_REFUSED = "password-refused"
+    PRIMARY_UNREACHABLE = "primary-unreachable"
+    DUO_DENIED = "duo-denied"
+    NOT_ENROLLED = "not-enrolled"
+    NO_USABLE_FACTOR = "no-usable-factor"
+    FACTOR_REFUSED = "factor-refused"
+    CODES_SENT = "codes-sent"
+    FAILMODE_SECURE = "failmode-secure"
+    DUO_REFUSED_US = "duo-refused-us"
+    ANSWER_LOST = "answer-lost"
+    FAULT = "fault"
+
+    @property
+    def is_bypass(self) -> bool:
+        """Whether a login that ends so was let in without a second factor."""
+        return self in _BYPASSES
+
+
+_BYPASSES = frozenset({Cause.DUO_BYPASS, Cause.EXEMPT_USER, Cause.FAILMODE_SAFE})
+
+
+@frozen
+class Outcome:
+    """The end of one login.
+
+    Attributes:
+        verdict: what the device is told.
+        cause: why.
+        user_message: text for the user (Reply-Message), empty for none.
+        detail: for the log: a sentence that an administrator can act on; empty when there is nothing to do.
+        factor: the factor that was used (`push`, `passcode` …), empty when none was.
+        primary_wire: `PrimaryOutcome.wire` of the primary that answered, or None.
+        primary_s: seconds that the primary took.
+        second_factor_s: seconds that Duo and the user took.
+    """
+
+    verdict: Verdict
+    cause: Cause
+    user_message: str = ""
+    detail: str = ""
+    factor: str = ""
+    primary_wire: object = None
+    primary_s: float = 0.0
+    second_factor_s: float = 0.0

@@ -1,0 +1,1 @@
+"""Twisted adapters, one job each: sockets, TLS, HTTPS in; values out."""

@@ -1,0 +1,1 @@
+"""An embedded stand-in for the Duo service and a directory, as ordinary sections. Never for production."""

@@ -1,0 +1,85 @@
+"""What a section plugin is: the two contracts that built-in and foreign sections fulfil.
+
+A section is one class with a `schema` (its options, declared once). A *client* section answers `authenticate`; a
+*server* section listens. The service makes each section once, from its frozen settings and an `Environment`.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from attrs import frozen
+
+from duoproxy.config.schema import SectionSchema
+from duoproxy.login.outcome import PrimaryOutcome
+from duoproxy.login.request import LoginRequest
+from duoproxy.radius.dictionary import Dictionary
+
+
+@frozen
+class Environment:
+    """What a section is given beside its settings. Nothing here is global; tests make their own.
+
+    Attributes:
+        section_name: the name between the brackets (`radius_server_auto2`).
+        reactor: provides IReactorTime, IReactorTCP, IReactorFDSet and IReactorThreads (a `Clock` will do in tests).
+        random_bytes: as `os.urandom`.
+        dictionary: the RADIUS attribute names that this installation knows.
+        auth_event: takes one authentication event (the fields of authevents.log) as a mapping.
+        main: the settings of `[main]`.
+    """
+
+    section_name: str
+    reactor: Any
+    random_bytes: Callable[[int], bytes]
+    dictionary: Dictionary
+    auth_event: Callable[[Mapping[str, object]], None]
+    main: Any
+
+
+class Section(abc.ABC):
+    """What client and server sections have in common."""
+
+    schema: ClassVar[SectionSchema]
+
+    def __init__(self, settings: Any, environment: Environment) -> None:
+        """Keep `settings` (an instance of `schema.settings_class`) and `environment`; open nothing yet."""
+        self.settings = settings
+        self.environment = environment
+
+    async def start(self) -> None:
+        """Begin to work; raise `DuoproxyError` with a sentence for the administrator when that cannot be."""
+
+    async def stop(self) -> None:
+        """Give back everything that `start` took."""
+
+
+class ClientSection(Section):
+    """A section that checks a password: a `duoproxy.login.flow.PrimaryAuthenticator`."""
+
+    @abc.abstractmethod
+    async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
+        """Check name and password.
+
+        Returns:
+            the outcome; a wrong password is a value.
+
+        Raises:
+            PrimaryUnreachable: nobody who could tell answered.
+        """
+
+
+class ServerSection(Section):
+    """A section that listens for devices.
+
+    `client` is the client section that its settings name (or the only one there is), or None for a schema that takes none.
+    """
+
+    def __init__(self, settings: Any, environment: Environment, client: ClientSection | None = None) -> None:
+        super().__init__(settings, environment)
+        self.client = client
+
+    def bind(self) -> None:
+        """Take the addresses to listen on, before privileges are dropped; raise `ListenError` when one is taken."""

@@ -1,0 +1,1 @@
+"""Wiring: the twistd plugin, logs, events; may import everything."""
