@@ -1,0 +1,74 @@
+"""What an administrator decided about logins: who is exempt, what happens when Duo or the primary is away.
+
+Also the ledger of second tries, which keeps append mode from locking accounts.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict
+
+from attrs import field, frozen
+
+from duoproxy.login.factors import AppendMode
+
+SECOND_TRY_INTERVAL_S = 30 * 60.0
+MAX_SECOND_TRIES = 10_000
+
+
+class Failmode(enum.Enum):
+    """What a login gets that Duo could not be asked about. Source: option `failmode`."""
+
+    SAFE = "safe"
+    SECURE = "secure"
+
+
+class PrimaryDown(enum.Enum):
+    """What a device gets when nobody could check the password. Source: option `primary_down`."""
+
+    SILENT = "silent"
+    REJECT = "reject"
+
+
+@frozen
+class LoginPolicy:
+    """The decisions of one server section.
+
+    Attributes:
+        factors: in order of preference, out of `auto`, `push`, `phone`, `passcode`.
+        append: how the password field is split.
+        exempt_usernames: case-folded names that need no second factor.
+        failmode: what happens when Duo is away before the user was asked.
+        primary_down: what happens when nobody could check the password.
+    """
+
+    factors: tuple[str, ...] = ("auto",)
+    append: AppendMode = field(factory=AppendMode)
+    exempt_usernames: frozenset[str] = frozenset()
+    failmode: Failmode = Failmode.SECURE
+    primary_down: PrimaryDown = PrimaryDown.SILENT
+
+    def is_exempt(self, username: str) -> bool:
+        """Whether the name, exactly as submitted but for case, is on the list."""
+        return username.casefold() in self.exempt_usernames
+
+
+class SecondTryLedger:
+    """Allows each user one second try with another reading of the password in `SECOND_TRY_INTERVAL_S`.
+
+    It remembers at most `MAX_SECOND_TRIES` users; when it is full of recent ones it allows none, so that forgetting cannot
+    be provoked.
+    """
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[str, float] = OrderedDict()
+
+    def allow(self, username: str, now: float) -> bool:
+        """Say whether a second try is allowed, and note it down if so (`now`: seconds, monotonic)."""
+        while self._last and now - next(iter(self._last.values())) >= SECOND_TRY_INTERVAL_S:
+            self._last.popitem(last=False)
+        key = username.strip().casefold()
+        if key in self._last or len(self._last) >= MAX_SECOND_TRIES:
+            return False
+        self._last[key] = now
+        return True

@@ -1,0 +1,41 @@
+"""The texts that a user is shown (Reply-Message), one for each `Cause`.
+
+Where Duo or the primary sent a text of its own, that one is shown; these are what is said otherwise. The table in
+docs/reply-messages.md says the same to administrators, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from duoproxy.login.outcome import Cause
+
+USER_TEXTS: Mapping[Cause, str] = MappingProxyType(
+    {
+        Cause.APPROVED: "Success. Logging you in...",
+        Cause.DUO_BYPASS: "Success. Logging you in...",
+        Cause.EXEMPT_USER: "",
+        Cause.FAILMODE_SAFE: "",
+        Cause.BAD_REQUEST: "",
+        Cause.PASSWORD_REFUSED: "",
+        Cause.PRIMARY_UNREACHABLE: "",
+        Cause.DUO_DENIED: "Login request denied.",
+        Cause.NOT_ENROLLED: "You are not enrolled in two-factor authentication yet.",
+        Cause.NO_USABLE_FACTOR: "None of your devices can be used for this login. Append a passcode to your password.",
+        Cause.FACTOR_REFUSED: "Login request denied.",
+        Cause.CODES_SENT: "New SMS passcodes sent. Log in again with one of them.",
+        Cause.FAILMODE_SECURE: "The two-factor service cannot be reached. Please try again later.",
+        Cause.DUO_REFUSED_US: "Two-factor authentication is not available. Please tell your administrator.",
+        Cause.ANSWER_LOST: "The answer of the two-factor service was lost. Please log in again.",
+        Cause.FAULT: "The login failed by an internal error. Please tell your administrator.",
+    }
+)
+
+
+def enroll_text(status_message: str, enroll_portal_url: str) -> str:
+    """The text for a user whom Duo does not know yet: Duo's words or ours, and the address of the portal if there is one."""
+    text = status_message or USER_TEXTS[Cause.NOT_ENROLLED]
+    if enroll_portal_url and enroll_portal_url not in text:
+        return f"{text} Enroll at {enroll_portal_url}"
+    return text
