@@ -1,0 +1,54 @@
+"""The import law of docs/architecture.md, as the contracts of setup.cfg say it to import-linter."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FLOOR_1 = {"radius", "duoapi", "login", "config"}
+
+
+def contracts() -> dict[str, configparser.SectionProxy]:
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    prefix = "importlinter:contract:"
+    return {name.removeprefix(prefix): parser[name] for name in parser.sections() if name.startswith(prefix)}
+
+
+def test_every_import_keeps_the_law(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file imports its own floor or those below; floor 1 along the drawn edges; sections never each other."""
+    monkeypatch.chdir(ROOT)
+    status = lint_imports(config_filename=str(ROOT / "setup.cfg"), no_cache=True, no_logo=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_every_room_of_floor_1_is_under_the_law_of_purity() -> None:
+    """Floor 1 is pure: no Twisted, socket, clock or randomness."""
+    pure = contracts()["pure"]
+    assert set(pure["source_modules"].split()) == {f"duoproxy.{room}" for room in FLOOR_1}
+    assert {"twisted", "socket", "OpenSSL", "time", "random"} <= set(pure["forbidden_modules"].split())
+
+
+@pytest.mark.parametrize("room", sorted(FLOOR_1))
+def test_a_room_of_floor_1_names_every_other_room_it_must_not_know(room: str) -> None:
+    """Edges inside floor 1: login to duoapi, config to radius.dictionary; no other."""
+    allowed = {"login": {"duoapi"}}.get(room, set())
+    forbidden = {f"duoproxy.{other}" for other in FLOOR_1 - {room} - allowed}
+    assert set(contracts()[room]["forbidden_modules"].split()) == forbidden
+
+
+def test_only_the_drawn_edges_are_excepted() -> None:
+    """What a contract lets through is what docs/architecture.md draws."""
+    excepted = {
+        line.strip() for contract in contracts().values() for line in contract.get("ignore_imports", "").splitlines()
+    } - {""}
+    assert excepted == {
+        "duoproxy.config.* -> duoproxy.radius.dictionary",
+        "duoproxy.sections.* -> duoproxy.sections.contracts",
+        "duoproxy.sections.registry -> duoproxy.sections.*",
+    }
