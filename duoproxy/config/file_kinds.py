@@ -1,0 +1,170 @@
+"""Kinds of values that name files, and secrets, which may stand in files."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from duoproxy.config.kind import Kind, ParseContext, ValueParseError
+from duoproxy.config.problems import quoted
+from duoproxy.secret import Secret
+
+MAX_SECRET_BYTES = 4096
+"""The longest secret."""
+PLACEHOLDER_SECRET = Secret(b"not looked at")
+"""Stands in for a secret from elsewhere when a copied file is checked (`ParseContext.fetch` is False)."""
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+
+
+class SecretText(Kind[Secret]):
+    """A secret: the whole text right of the `=`, or `file:PATH`, `env:NAME`, `credential:NAME`."""
+
+    secret = True
+
+    def __init__(self, described: str = "the secret") -> None:
+        """Describe the secret for docs and errors ("the shared secret")."""
+        self._described = described
+
+    def parse(self, text: str, context: ParseContext) -> Secret:
+        """Take or fetch the secret; what it is never stands in an error."""
+        source, colon, name = text.partition(":")
+        if not colon or source not in ("file", "env", "credential"):
+            secret = Secret(text)
+        elif not context.fetch:
+            context.warn(
+                f"the secret comes from {source}: and was not looked at", "Check it on the machine that uses it"
+            )
+            return PLACEHOLDER_SECRET
+        elif source == "env":
+            secret = self._from_environment(name, context)
+        else:
+            secret = self._from_file(
+                self._credential(name, context) if source == "credential" else context.path(name), context
+            )
+        if len(secret) > MAX_SECRET_BYTES:
+            raise _fault(f"the secret is longer than {MAX_SECRET_BYTES} bytes", "Write a shorter one")
+        return secret
+
+    def describe(self) -> str:
+        """Say what may be written."""
+        return f"{self._described}, or file:PATH, env:NAME, credential:NAME"
+
+    def show(self, value: Secret) -> str:
+        """Show five asterisks."""
+        return str(value)
+
+    def _from_environment(self, name: str, context: ParseContext) -> Secret:
+        if not _VARIABLE.fullmatch(name):
+            raise _fault("what follows env: is not the name of an environment variable", "Write env:NAME")
+        if not context.environ.get(name):
+            raise _fault(f"the environment variable {name} is not set or empty", f"Set {name} for the service")
+        return Secret(context.environ[name])
+
+    def _credential(self, name: str, context: ParseContext) -> Path:
+        if not _CREDENTIAL.fullmatch(name) or name in (".", ".."):
+            raise _fault("what follows credential: is not the name of a systemd credential", "Write credential:NAME")
+        folder = context.environ.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise _fault(
+                f"there is no folder of systemd credentials to take {name} from",
+                f"Start the proxy as a systemd service with LoadCredential={name}:PATH",
+            )
+        return Path(folder) / name
+
+    def _from_file(self, path: Path, context: ParseContext) -> Secret:
+        octets = _read(path, MAX_SECRET_BYTES + 3)
+        if _others_can_read(path):
+            context.warn(f"everybody on this machine can read {path}", f"Run: chmod o-r {path}")
+        for newline in (b"\r\n", b"\n"):
+            if octets.endswith(newline):
+                octets = octets.removesuffix(newline)
+                break
+        if not octets:
+            raise _fault(f"{path} is empty", f"Write {self._described} into it")
+        return Secret(octets)
+
+
+class InputFile(Kind[Path]):
+    """A file that is read; relative to the folder of the configuration file."""
+
+    def parse(self, text: str, context: ParseContext) -> Path:
+        """Resolve the name and see that the file can be read, or is made by a section of this configuration."""
+        path = context.path(text)
+        if path in context.made_files:
+            return path
+        if context.fetch:
+            _read(path, 1)
+        return path
+
+    def describe(self) -> str:
+        """Say what may be written."""
+        return "a file"
+
+
+class OutputFile(Kind[Path]):
+    """A file that a section makes when it starts; relative to the folder of the configuration file."""
+
+    def parse(self, text: str, context: ParseContext) -> Path:
+        """Resolve the name."""
+        path = context.path(text)
+        if context.fetch and _is_folder(path):
+            raise _fault(f"{path} is a folder", "Write the name of a file")
+        return path
+
+    def describe(self) -> str:
+        """Say what may be written."""
+        return "a file that is made at start"
+
+
+class Folder(Kind[Path]):
+    """A folder; relative to the folder of the configuration file. It is made when it is not there."""
+
+    def parse(self, text: str, context: ParseContext) -> Path:
+        """Resolve the name."""
+        path = context.path(text)
+        if context.fetch and _is_other_than_folder(path):
+            raise _fault(f"{path} is not a folder", "Write the name of a folder")
+        return path
+
+    def describe(self) -> str:
+        """Say what may be written."""
+        return "a folder"
+
+
+def _fault(what: str, remedy: str) -> ValueParseError:
+    return ValueParseError(what, remedy, wants_example=False)
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    """Read the beginning of a regular file (a pipe could keep us waiting for ever)."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _fault(f"{quoted(str(path))} is not a file", "Write the name of a file")
+        with path.open("rb") as file:
+            return file.read(max_bytes)
+    except PermissionError:
+        raise _fault(f"{quoted(str(path))} may not be read", "Give this account the right to read it") from None
+    except (OSError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "no possible file name"
+        raise _fault(
+            f"{quoted(str(path))} cannot be read ({cause})", "Write the name of a file that is there"
+        ) from None
+
+
+def _others_can_read(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)
+
+
+def _is_other_than_folder(path: Path) -> bool:
+    return os.path.exists(path) and not os.path.isdir(path)

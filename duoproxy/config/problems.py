@@ -1,0 +1,70 @@
+"""Problem: one thing that is wrong (or doubtful) in a configuration file, said so that it can be mended.
+
+Problems are values and are collected: an administrator sees all of them at once, not one for each try.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import frozen
+
+QUOTED_CHARS = 60
+"""A value is quoted in a problem up to this length."""
+
+
+class Severity(enum.Enum):
+    """Whether the proxy can start in spite of it."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@frozen
+class Problem:
+    """One finding.
+
+    Attributes:
+        severity: errors keep the proxy from starting.
+        file: the file as it was named by who asked for the check.
+        line: its line, from 1, or None where no line can be named.
+        section: name between the brackets, or "" for the file as a whole.
+        option: name of the option, or "".
+        what: one clause: what is wrong.
+        remedy: one sentence: what to write or do.
+    """
+
+    severity: Severity
+    file: str
+    line: int | None
+    section: str
+    option: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Give the whole finding in one line: `error: authproxy.cfg:12 [radius_client] retries: … . Write … .`."""
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        section = f" [{self.section}]" if self.section else ""
+        option = f" {self.option}" if self.option else ""
+        return f"{self.severity.value}: {place}{section}{option}: {self.sentences}"
+
+    @property
+    def sentences(self) -> str:
+        """What is wrong and what to do, without the place."""
+        return " ".join(_sentence(part) for part in (self.what, self.remedy) if part)
+
+    @property
+    def is_error(self) -> bool:
+        """Whether this keeps the proxy from starting."""
+        return self.severity is Severity.ERROR
+
+
+def quoted(value: str) -> str:
+    """Quote a value of the file: on one line, control characters shown as escapes, cut at `QUOTED_CHARS`."""
+    shown = value if len(value) <= QUOTED_CHARS else value[:QUOTED_CHARS] + "…"
+    return "'" + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown) + "'"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else text + "."
