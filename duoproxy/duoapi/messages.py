@@ -1,8 +1,8 @@
 """What Duo's Auth API is asked and what it answers, as values.
 
 One set of values serves both generations of the API (`/auth/v2` and `/rest/v1`); how each generation spells them is the
-business of `duoproxy.duoapi.generations`. Values from the service may grow: an unknown status is kept as text, an unknown
-result is an error, never a yes.
+business of `duoproxy.duoapi.generations`. Values from the service may grow: an unknown status is kept as text, an
+unknown result is an error, never a yes.
 """
 
 from __future__ import annotations
