@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import configparser
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,11 +21,14 @@ def contracts() -> dict[str, configparser.SectionProxy]:
     return {name.removeprefix(prefix): parser[name] for name in parser.sections() if name.startswith(prefix)}
 
 
-def test_every_import_keeps_the_law(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_import_keeps_the_law() -> None:
     """A file imports its own floor or those below; floor 1 along the drawn edges; sections never each other."""
-    monkeypatch.chdir(ROOT)
-    status = lint_imports(config_filename=str(ROOT / "setup.cfg"), no_cache=True, no_logo=True)
-    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+    # In a process of its own: it loads modules in a way that disturbs, and is disturbed by, what other tests loaded.
+    lint_imports = Path(sys.executable).with_name("lint-imports")
+    law = subprocess.run(
+        [lint_imports, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert law.returncode == 0, law.stdout + law.stderr
 
 
 def test_every_room_of_floor_1_is_under_the_law_of_purity() -> None:
@@ -36,7 +40,7 @@ def test_every_room_of_floor_1_is_under_the_law_of_purity() -> None:
 
 @pytest.mark.parametrize("room", sorted(FLOOR_1))
 def test_a_room_of_floor_1_names_every_other_room_it_must_not_know(room: str) -> None:
-    """Edges inside floor 1: login to duoapi, config to radius.dictionary; no other."""
+    """Edges inside floor 1: login to duoapi, config to two modules of radius; no other."""
     allowed = {"login": {"duoapi"}}.get(room, set())
     forbidden = {f"duoproxy.{other}" for other in FLOOR_1 - {room} - allowed}
     assert set(contracts()[room]["forbidden_modules"].split()) == forbidden
@@ -49,6 +53,10 @@ def test_only_the_drawn_edges_are_excepted() -> None:
     } - {""}
     assert excepted == {
         "duoproxy.config.* -> duoproxy.radius.dictionary",
+        "duoproxy.config.* -> duoproxy.radius.addresses",
         "duoproxy.sections.* -> duoproxy.sections.contracts",
+        "duoproxy.sections.* -> duoproxy.sections.main",
+        "duoproxy.sections.* -> duoproxy.sections.radius_login",
+        "duoproxy.sections.* -> duoproxy.sections.radius_server_options",
         "duoproxy.sections.registry -> duoproxy.sections.*",
     }
