@@ -1,0 +1,184 @@
+"""[radius_client]: another RADIUS server checks the password (PAP)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+
+from duoproxy.config.kinds import (
+    AttributeNames,
+    Boolean,
+    Choice,
+    Codec,
+    HostOrAddress,
+    Integer,
+    IpAddress,
+    Port,
+    Seconds,
+    SecretText,
+)
+from duoproxy.config.option import Numbering, OldName, option, settings
+from duoproxy.config.schema import Role, SectionSchema
+from duoproxy.login.outcome import PrimaryOutcome
+from duoproxy.login.request import LoginRequest
+from duoproxy.net.radius_client import RadiusUpstream, UpstreamHost, UpstreamReply
+from duoproxy.radius.attributes import AttributeId, Type
+from duoproxy.radius.hiding import hide_password
+from duoproxy.radius.packet import Attribute, Code, Packet
+from duoproxy.radius.relay import PassThrough, request_attributes_for_upstream
+from duoproxy.secret import Secret
+from duoproxy.sections.contracts import ClientSection, Environment
+from duoproxy.sections.shared_options import SectionSettings
+
+
+@settings
+class RadiusClientSettings(SectionSettings):
+    """Options of [radius_client]."""
+
+    host: Mapping[int, str] = option(
+        HostOrAddress(),
+        numbered=Numbering.FIRST_BARE,
+        help="The RADIUS server that checks passwords: an address, or a name that is looked up at start and every minute. "
+        "host_2, host_3 … are asked, in order, when the ones before give no answer.",
+        example="10.1.2.10",
+    )
+    secret: Mapping[int, Secret] = option(
+        SecretText(),
+        numbered=Numbering.FIRST_BARE,
+        one_per="host",
+        help="Secret shared with the server; secret_2 … for further hosts, which otherwise use `secret`.",
+        example="file:radius_secret.txt",
+    )
+    port: Mapping[int, int] = option(
+        Port(), default=1812, numbered=Numbering.FIRST_BARE, one_per="host", help="UDP port of the server."
+    )
+    retries: int = option(Integer(1, 100), default=3, help="How often a request is sent to one host.")
+    retry_wait: float = option(
+        Seconds(0.1, 300), default=2, unit="seconds", help="Pause before the request is sent again."
+    )
+    nas_ip: str = option(
+        IpAddress(),
+        default="",
+        help="NAS-IP-Address that the server is sent. Without it: what the device sent, if `pass_through_*` names it, "
+        "else our own address towards that server.",
+        example="10.1.2.3",
+    )
+    pass_through_attr_names: frozenset[AttributeId] = option(
+        AttributeNames(),
+        default=frozenset(),
+        help="Attributes that pass through: from the device's request to the server, and from its reply to the device. "
+        "Names of the dictionary, numbers, or Vendor-Id:Type.",
+        example="Cisco-AVPair, Calling-Station-Id",
+    )
+    pass_through_all: bool = option(
+        Boolean(), default=False, help="All attributes pass through, in both directions.", example="true"
+    )
+    pw_codec: str = option(Codec(), default="utf-8", help="Encoding of the password towards the server.")
+    require_message_authenticator: str = option(
+        Choice("auto", "yes", "no"),
+        default="auto",
+        restricts=True,
+        help="Whether replies must carry a Message-Authenticator; auto: once this server has sent one, from then on.",
+        old_names=(OldName("force_message_authenticator", {"true": "yes", "false": "auto"}),),
+    )
+
+
+class RadiusClient(ClientSection):
+    """Asks another RADIUS server, with failover."""
+
+    schema = SectionSchema(
+        name="radius_client",
+        role=Role.CLIENT,
+        summary="Another RADIUS server checks the password (PAP).",
+        settings_class=RadiusClientSettings,
+    )
+    settings: RadiusClientSettings
+
+    def __init__(self, settings: RadiusClientSettings, environment: Environment) -> None:
+        super().__init__(settings, environment)
+        self.pass_through = PassThrough(settings.pass_through_all, settings.pass_through_attr_names)
+        self._upstream = _make_upstream(settings, environment)
+
+    async def start(self) -> None:
+        """Look the names up and open the first socket."""
+        await self._upstream.start()
+
+    async def stop(self) -> None:
+        """Close the sockets; logins in flight fail."""
+        await self._upstream.stop()
+
+    async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
+        """Send an Access-Request upstream and judge the reply: only an Access-Accept is a yes."""
+        try:
+            password = request.password.reveal_text().encode(self.settings.pw_codec)
+        except UnicodeEncodeError:
+            codec = self.settings.pw_codec
+            return PrimaryOutcome(False, f"the password cannot be written in pw_codec={codec} of [{self._name}]")
+        if len(password) > MAX_PASSWORD_OCTETS:
+            return PrimaryOutcome(False, f"the password is longer than the {MAX_PASSWORD_OCTETS} octets of RADIUS")
+
+        def build(request_authenticator: bytes, secret: bytes, own_address: str) -> list[Attribute]:
+            hidden = hide_password(password, secret, request_authenticator)
+            return self._attributes(request, hidden, own_address)
+
+        return self._judge(await self._upstream.exchange(build))
+
+    @property
+    def _name(self) -> str:
+        return self.environment.section_name
+
+    def _attributes(self, request: LoginRequest, hidden_password: bytes, own_address: str) -> list[Attribute]:
+        attributes: list[Attribute] = [
+            (Type.USER_NAME, request.username.encode("utf-8", "surrogateescape")),
+            (Type.USER_PASSWORD, hidden_password),
+        ]
+        if isinstance(request.wire, Packet):
+            attributes += request_attributes_for_upstream(request.wire, self.pass_through)
+        nas = self.settings.nas_ip or ("" if _has_nas_address(attributes) else own_address)
+        if nas:
+            attributes = [pair for pair in attributes if pair[0] not in _NAS_ADDRESSES]
+            attributes.append(_nas_attribute(nas))
+        return attributes
+
+    def _judge(self, reply: UpstreamReply) -> PrimaryOutcome:
+        code = reply.packet.code
+        if code == Code.ACCESS_ACCEPT:
+            return PrimaryOutcome(accepted=True, wire=reply)
+        if code == Code.ACCESS_REJECT:
+            return PrimaryOutcome(False, f"RADIUS server {reply.host} refused name or password", wire=reply)
+        if code == Code.ACCESS_CHALLENGE:
+            reason = (
+                f"RADIUS server {reply.host} answered with an Access-Challenge, which is never a success: let it check "
+                "the password alone (PAP), without a second question"
+            )
+            return PrimaryOutcome(False, reason)
+        return PrimaryOutcome(False, f"RADIUS server {reply.host} answered with the unknown code {code}")
+
+
+MAX_PASSWORD_OCTETS = 128
+_NAS_ADDRESSES = frozenset({int(Type.NAS_IP_ADDRESS), int(Type.NAS_IPV6_ADDRESS)})
+
+
+def _has_nas_address(attributes: list[Attribute]) -> bool:
+    return any(number in _NAS_ADDRESSES for number, _ in attributes)
+
+
+def _nas_attribute(text: str) -> Attribute:
+    address = ipaddress.ip_address(text)
+    number = Type.NAS_IP_ADDRESS if address.version == 4 else Type.NAS_IPV6_ADDRESS
+    return (number, address.packed)
+
+
+def _make_upstream(settings: RadiusClientSettings, environment: Environment) -> RadiusUpstream:
+    hosts = [
+        UpstreamHost(host, settings.port[number], settings.secret[number]) for number, host in settings.host.items()
+    ]
+    return RadiusUpstream(
+        section_name=environment.section_name,
+        reactor=environment.reactor,
+        hosts=hosts,
+        retries=settings.retries,
+        retry_wait_s=settings.retry_wait,
+        random_bytes=environment.random_bytes,
+        require_message_authenticator=settings.require_message_authenticator,
+    )

@@ -1,0 +1,116 @@
+"""[radius_server_auto]: password and factor in one request; the factor is chosen unless the user appends one."""
+
+from __future__ import annotations
+
+from duoproxy.config.schema import Role, SectionSchema
+from duoproxy.login.factors import AppendMode
+from duoproxy.login.policy import LoginPolicy
+from duoproxy.net.duo_client import DuoClient
+from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
+from duoproxy.net.tls import load_trust_roots
+from duoproxy.radius.relay import PassThrough
+from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
+from duoproxy.sections.radius_login import LoginShellSettings, RadiusLogins, RelaysReplies
+from duoproxy.sections.radius_server_options import (
+    FactorSettings,
+    advice,
+    devices,
+    failmode,
+    findings,
+    listens_on,
+    primary_down,
+    radius_policy,
+)
+
+
+class RadiusServerAuto(ServerSection):
+    """Answers PAP requests: password, then an automatic or appended second factor."""
+
+    schema = SectionSchema(
+        name="radius_server_auto",
+        role=Role.SERVER,
+        summary="RADIUS for VPNs: checks the password, then pushes or calls, or takes a factor that the user appends.",
+        settings_class=FactorSettings,
+        takes_client=True,
+        listens=listens_on,
+        check=findings,
+        advise=advice,
+    )
+    settings: FactorSettings
+
+    def __init__(
+        self, settings: FactorSettings, environment: Environment, client: ClientSection | None = None
+    ) -> None:
+        super().__init__(settings, environment, client)
+        self._duo: DuoClient | None = None
+        self._logins: RadiusLogins | None = None
+        self._server = RadiusServer(
+            section_name=environment.section_name,
+            reactor=environment.reactor,
+            devices=devices(settings),
+            policy=radius_policy(settings),
+            handler=self._handle,
+            random_bytes=environment.random_bytes,
+            dictionary=environment.dictionary,
+            debug=settings.debug,
+        )
+
+    def bind(self) -> None:
+        """Take the UDP port."""
+        self._server.bind(self.settings.interface, self.settings.port)
+
+    async def start(self) -> None:
+        """Prepare the way to Duo, then begin to answer."""
+        self._duo = self._make_duo_client()
+        self._logins = RadiusLogins(self._shell_settings(), self.environment, self._primary(), self._duo)
+        self._server.start()
+
+    async def stop(self) -> None:
+        """Stop answering; logins in flight get no answer."""
+        await self._server.stop()
+        if self._duo is not None:
+            await self._duo.stop()
+
+    async def _handle(self, received: ReceivedRequest) -> Reply | None:
+        if self._logins is None:
+            return None
+        return await self._logins.handle(received)
+
+    def _primary(self) -> ClientSection:
+        if self.client is None:
+            raise LookupError(f"[{self.environment.section_name}] was made without its client section")
+        return self.client
+
+    def _make_duo_client(self) -> DuoClient:
+        settings = self.settings
+        proxy = (settings.http_proxy_host, settings.http_proxy_port) if settings.http_proxy_host else None
+        return DuoClient(
+            reactor=self.environment.reactor,
+            section_name=self.environment.section_name,
+            ikey=settings.ikey,
+            skey=settings.skey,
+            api_host=settings.api_host,
+            api_timeout_s=settings.api_timeout,
+            generation=settings.api_generation,
+            trust_roots=load_trust_roots(settings.http_ca_certs_file),
+            http_proxy=proxy,
+            max_pending_logins=self.environment.main.max_pending_logins,
+        )
+
+    def _shell_settings(self) -> LoginShellSettings:
+        settings, client = self.settings, self._primary()
+        replies = PassThrough(settings.pass_through_all, settings.pass_through_attr_names)
+        return LoginShellSettings(
+            policy=LoginPolicy(
+                factors=settings.factors,
+                append=AppendMode(settings.allow_concat, settings.delimiter, settings.delimited_password_length),
+                exempt_usernames=frozenset(name.casefold() for name in settings.exempt_username.values()),
+                failmode=failmode(settings),
+                primary_down=primary_down(settings),
+            ),
+            pass_through=replies.merge(client.pass_through) if isinstance(client, RelaysReplies) else replies,
+            client_ip_attr=settings.client_ip_attr,
+            pw_codec=settings.pw_codec,
+            ikey=settings.ikey,
+            client_section=client.environment.section_name,
+        )

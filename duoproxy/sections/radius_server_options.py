@@ -1,0 +1,225 @@
+"""The options that every section of kind radius_server_* shares, and what they mean to the parts that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from duoproxy.config.kinds import (
+    AddressRangeKind,
+    ApiHost,
+    AttributeName,
+    AttributeNames,
+    Boolean,
+    Choice,
+    Codec,
+    CommaList,
+    Integer,
+    IpAddress,
+    Port,
+    Seconds,
+    SecretText,
+    SectionName,
+    Text,
+)
+from duoproxy.config.option import Numbering, OldName, option, settings
+from duoproxy.config.schema import Finding, Listener
+from duoproxy.login.policy import Failmode, PrimaryDown
+from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy
+from duoproxy.radius.addresses import AddressRange
+from duoproxy.radius.attributes import AttributeId, Type
+from duoproxy.secret import Secret
+from duoproxy.sections.shared_options import DuoConnectionSettings
+
+
+@settings
+class RadiusServerSettings(DuoConnectionSettings):
+    """Options of every radius_server_* section."""
+
+    ikey: str = option(Text(), help="Integration key of the application in Duo.", example="DIXXXXXXXXXXXXXXXXXX")
+    skey: Secret = option(SecretText(), help="Secret key of the application in Duo.", example="file:skey.txt")
+    api_host: str = option(
+        ApiHost(), help="API host name of the application in Duo; may carry a port.", example="api-XXXXXXXX.duosecurity.com"
+    )
+    api_generation: str = option(
+        Choice("auto", "v1", "v2"),
+        default="auto",
+        help="Which generation of Duo's API is spoken; auto: v2, and v1 where the application may not call v2.",
+    )
+    api_timeout: float = option(
+        Seconds(0, 600),
+        default=0,
+        unit="seconds",
+        restricts=True,
+        help="Limit for each call to Duo. 0: 10 s to connect, 15 s to learn about a user, and 120 s for the user to answer.",
+        example="30",
+    )
+    radius_ip: Mapping[int, AddressRange] = option(
+        AddressRangeKind(),
+        numbered=Numbering.FROM_ONE,
+        paired_with="radius_secret",
+        restricts=True,
+        help="Devices that may ask: an address, a network (10.0.0.0/8) or a range (10.0.0.1-10.0.0.9). Requests from other "
+        "addresses are dropped. Of overlapping ones the narrowest counts.",
+        example="10.1.2.1",
+    )
+    radius_secret: Mapping[int, Secret] = option(
+        SecretText(),
+        numbered=Numbering.FROM_ONE,
+        help="Secret shared with the devices of the same number.",
+        example="file:radius_secret_1.txt",
+    )
+    client: str | None = option(
+        SectionName(),
+        default=None,
+        help="The client section that checks passwords; needed when there is more than one.",
+        example="radius_client",
+    )
+    port: int = option(Port(), default=1812, help="UDP port to listen on.")
+    interface: str = option(IpAddress(), default="", help="Address to listen on. Without it: all.", example="10.1.2.3")
+    failmode: str = option(
+        Choice("safe", "secure"),
+        default="safe",
+        restricts=True,
+        help="What a login gets when Duo cannot be reached before the user was asked: safe lets in on the password alone, "
+        "secure rejects.",
+        example="secure",
+    )
+    primary_down: str = option(
+        Choice("silent", "reject"),
+        default="silent",
+        help="What a device gets when nobody could check the password: no answer, so that it asks its next server, or a "
+        "reject.",
+        example="reject",
+    )
+    exempt_username: Mapping[int, str] = option(
+        Text(),
+        default={},
+        numbered=Numbering.FROM_ONE,
+        restricts=True,
+        help="A user who needs no second factor; compared with the name as the device sends it, case aside.",
+        example="backup-operator",
+    )
+    client_ip_attr: AttributeId = option(
+        AttributeName(),
+        default=AttributeId(0, Type.CALLING_STATION_ID),
+        help="Attribute with the end user's address, which Duo's policies look at: a name of the dictionary, a number, "
+        "Vendor-Id:Type, or `paloalto`. What is not an address is left out.",
+        example="Calling-Station-Id",
+    )
+    pass_through_attr_names: frozenset[AttributeId] = option(
+        AttributeNames(),
+        default=frozenset(),
+        help="Attributes of the primary's reply that go on to the device (with radius_client only).",
+        example="Class, Framed-IP-Address",
+    )
+    pass_through_all: bool = option(
+        Boolean(), default=False, help="All attributes of the primary's reply go on to the device.", example="true"
+    )
+    pw_codec: str = option(
+        Codec(), default="utf-8", help="Encoding of the password as the device sends it.", example="latin-1"
+    )
+    require_message_authenticator: str = option(
+        Choice("auto", "yes", "no"),
+        default="auto",
+        restricts=True,
+        help="Whether requests must carry a Message-Authenticator; auto: once an address has sent one with a password "
+        "login, from then on.",
+        example="yes",
+        old_names=(OldName("force_message_authenticator", {"true": "yes", "false": "auto"}),),
+    )
+    limit_proxy_state: str = option(
+        Choice("auto", "yes", "no"),
+        default="auto",
+        restricts=True,
+        help="Whether requests with Proxy-State but without Message-Authenticator are dropped; auto: decided by the first "
+        "request of each address.",
+    )
+    join_retries: bool = option(
+        Boolean(),
+        default=True,
+        help="Whether a retry of a device that comes with a new identifier joins the login that is waiting.",
+        example="false",
+    )
+
+
+@settings
+class FactorSettings(RadiusServerSettings):
+    """Options of the sections that choose a factor by themselves and split the password field."""
+
+    factors: tuple[str, ...] = option(
+        CommaList(Choice("auto", "push", "phone", "passcode")),
+        default=("auto",),
+        help="Factors in order of preference; the first that the user's devices can do is used unless the user appends one. "
+        "auto: push, else phone. passcode: the user has to append one.",
+        example="push, phone",
+    )
+    delimiter: str = option(
+        Text(), default=",", help="What stands between password and appended factor.", example="^"
+    )
+    delimited_password_length: int = option(
+        Integer(0, 128),
+        default=0,
+        unit="characters",
+        help="When not 0: every password has this length, and a factor follows it.",
+        example="12",
+    )
+    allow_concat: bool = option(
+        Boolean(),
+        default=True,
+        restricts=True,
+        help="Whether a factor behind the delimiter is looked for.",
+        example="false",
+    )
+
+
+def listens_on(server: RadiusServerSettings) -> Sequence[Listener]:
+    """The one UDP address of a section."""
+    return [("udp", server.interface, server.port)]
+
+
+def findings(server: RadiusServerSettings) -> Iterable[Finding]:
+    """What no single option shows."""
+    if len(server.ikey) != IKEY_LENGTH or not server.ikey.startswith("DI"):
+        yield (
+            "ikey",
+            "an integration key has 20 characters and begins with DI",
+            "Copy it again from the application's page in Duo.",
+        )
+
+
+def advice(server: RadiusServerSettings) -> Iterable[Finding]:
+    """What is doubtful about a section."""
+    if len(server.skey) != SKEY_LENGTH:
+        what = f"a secret key has {SKEY_LENGTH} characters, this one has {len(server.skey)}"
+        yield ("skey", what, "Copy it again from the application's page in Duo.")
+
+
+IKEY_LENGTH = 20
+SKEY_LENGTH = 40
+
+
+def devices(server: RadiusServerSettings) -> tuple[RadiusDevice, ...]:
+    """The devices that may ask, with their secrets."""
+    return tuple(
+        RadiusDevice(addresses, server.radius_secret[number], f"radius_ip_{number}")
+        for number, addresses in server.radius_ip.items()
+    )
+
+
+def radius_policy(server: RadiusServerSettings) -> RadiusPolicy:
+    """What the UDP server must insist on."""
+    return RadiusPolicy(
+        require_message_authenticator=server.require_message_authenticator,
+        limit_proxy_state=server.limit_proxy_state,
+        join_retries=server.join_retries,
+    )
+
+
+def failmode(server: RadiusServerSettings) -> Failmode:
+    """The option as the flow wants it."""
+    return Failmode(server.failmode)
+
+
+def primary_down(server: RadiusServerSettings) -> PrimaryDown:
+    """The option as the flow wants it."""
+    return PrimaryDown(server.primary_down)

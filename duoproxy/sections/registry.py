@@ -1,0 +1,118 @@
+"""Which kinds of section there are: ours, those of other packages, and those that are known but not served yet.
+
+Other packages add theirs with an entry point of the group `duoproxy.sections`, whose name is the section's name and whose
+value is its class. Two owners of one name are an error that names both.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from attrs import frozen
+
+from duoproxy.config.problems import Problem, Severity
+from duoproxy.config.validate import Catalogue
+from duoproxy.errors import ConfigError
+from duoproxy.radius.dictionary import Dictionary, load_dictionary
+from duoproxy.sandbox.sandbox_duo import SandboxDuo
+from duoproxy.sandbox.sandbox_users import SandboxUsers
+from duoproxy.sections.contracts import Section
+from duoproxy.sections.duo_only_client import DuoOnlyClient
+from duoproxy.sections.main import MAIN_SCHEMA
+from duoproxy.sections.radius_client import RadiusClient
+from duoproxy.sections.radius_server_auto import RadiusServerAuto
+
+ENTRY_POINT_GROUP = "duoproxy.sections"
+
+BUILT_IN: tuple[type[Section], ...] = (RadiusClient, DuoOnlyClient, RadiusServerAuto, SandboxDuo, SandboxUsers)
+
+_NOT_YET = "is known, but this version does not serve it yet"
+
+PLANNED: Mapping[str, str] = MappingProxyType(
+    {
+        "ad_client": f"{_NOT_YET}. Use [radius_client] or [duo_only_client] for the password until then.",
+        "radius_server_challenge": f"{_NOT_YET}. Use [radius_server_auto]: users append a factor or passcode.",
+        "radius_server_concat": f"{_NOT_YET}. Use [radius_server_auto]: users append a factor or passcode.",
+        "radius_server_duo_only": f"{_NOT_YET}. Use [radius_server_auto] with client=duo_only_client.",
+        "radius_server_eap": f"{_NOT_YET}.",
+        "radius_server_iframe": f"{_NOT_YET}; the prompt that it showed was retired by Duo. Use [radius_server_auto].",
+        "ldap_server_auto": f"{_NOT_YET}.",
+        "http_proxy": f"{_NOT_YET}.",
+        "cloud": f"{_NOT_YET}.",
+        "sso": f"{_NOT_YET}.",
+    }
+)
+
+
+@frozen
+class Registry:
+    """All kinds of section of this installation.
+
+    Attributes:
+        classes: section name to class.
+        catalogue: the same as the configuration engine wants it.
+    """
+
+    classes: Mapping[str, type[Section]]
+    catalogue: Catalogue
+
+
+def load_registry(found: Iterable[importlib.metadata.EntryPoint] | None = None) -> Registry:
+    """Collect our own sections and those of other packages.
+
+    Args:
+        found: entry points to look at; the installed ones of our group when None.
+
+    Raises:
+        ConfigError: a plugin cannot be imported, or two owners claim one name.
+    """
+    owners = {kind.schema.name: "duoproxy itself" for kind in BUILT_IN}
+    classes: dict[str, type[Section]] = {kind.schema.name: kind for kind in BUILT_IN}
+    problems: list[Problem] = []
+    points = importlib.metadata.entry_points(group=ENTRY_POINT_GROUP) if found is None else found
+    for point in sorted(points, key=lambda point: (point.name, point.value)):
+        owner = _owner_of(point)
+        try:
+            name, kind = _load(point)
+        except Exception as fault:  # noqa: BLE001 - a plugin may raise anything while it is imported
+            problems.append(_plugin_problem(point.name, f"its plugin in {owner} cannot be loaded: {fault!r}"))
+            continue
+        if name in owners or name == MAIN_SCHEMA.name:
+            other = owners.get(name, "duoproxy itself")
+            problems.append(_plugin_problem(name, f"two packages own this section: {other} and {owner}"))
+            continue
+        owners[name], classes[name] = owner, kind
+    if problems:
+        raise ConfigError(problems)
+    return Registry(MappingProxyType(classes), _catalogue(classes))
+
+
+def _load(point: importlib.metadata.EntryPoint) -> tuple[str, type[Section]]:
+    kind = point.load()
+    if not (isinstance(kind, type) and issubclass(kind, Section)):
+        raise TypeError(f"{point.value} is not a Section class")
+    if kind.schema.name != point.name:
+        raise TypeError(f"the entry point is called {point.name}, but its schema {kind.schema.name}")
+    return point.name, kind
+
+
+def _owner_of(point: importlib.metadata.EntryPoint) -> str:
+    name = point.dist.name if point.dist is not None else "an unnamed package"
+    return f"{name} ({point.value})"
+
+
+def _plugin_problem(name: str, what: str) -> Problem:
+    return Problem(Severity.ERROR, "", None, name, "", what, "Uninstall one of the packages, or ask its author.")
+
+
+def _catalogue(classes: Mapping[str, type[Section]]) -> Catalogue:
+    schemas = {MAIN_SCHEMA.name: MAIN_SCHEMA, **{name: kind.schema for name, kind in classes.items()}}
+    planned = {name: sentence for name, sentence in PLANNED.items() if name not in schemas}
+    return Catalogue(schemas=schemas, planned=planned, load_dictionary=_load_dictionary)
+
+
+def _load_dictionary(extra_files: tuple[Path, ...]) -> Dictionary:
+    return load_dictionary(*extra_files)

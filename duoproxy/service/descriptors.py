@@ -1,0 +1,32 @@
+"""The limit of open files: raised as far as pending logins need, or said in a warning."""
+
+from __future__ import annotations
+
+import resource
+
+DESCRIPTORS_BESIDE_LOGINS = 512
+
+
+def raise_descriptor_limit(max_pending_logins: int) -> str:
+    """Raise the soft limit (and, where allowed, the hard one) so that each pending login can hold a connection.
+
+    Returns:
+        an empty text, or the sentence for the log when the limit stays too low.
+    """
+    needed = max_pending_logins + DESCRIPTORS_BESIDE_LOGINS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return ""
+    for limits in ((needed, max(needed, hard)), (needed if hard == resource.RLIM_INFINITY else min(needed, hard), hard)):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            break
+        except (ValueError, OSError):
+            continue
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= needed or soft == resource.RLIM_INFINITY:
+        return ""
+    return (
+        f"The limit of open files is {soft}, but max_pending_logins={max_pending_logins} needs {needed}: "
+        f"set LimitNOFILE={needed} in the systemd unit (or ulimit -n), or lower max_pending_logins in [main]."
+    )

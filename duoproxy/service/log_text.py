@@ -1,0 +1,33 @@
+"""How an event becomes a line of authproxy.log.
+
+A line is `timestamp [namespace#level] message`. Whatever a stranger could put into a message (user names, attribute
+values) is made printable here, in one place, so that no value can begin a line of its own.
+"""
+
+from __future__ import annotations
+
+from twisted.logger import LogEvent, LogLevel, eventAsText, formatTime
+
+MAX_MESSAGE_CHARACTERS = 8_192
+
+
+def printable(text: str) -> str:
+    """Replace every control character and line separator by its escape (`\\n`, `\\x1b`, `\\u2028`)."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def format_line(event: LogEvent) -> str:
+    """Make the text of one event, with its line end; a traceback follows on lines that begin with a tab."""
+    message = eventAsText(event, includeTraceback=False, includeTimestamp=False, includeSystem=False)
+    if len(message) > MAX_MESSAGE_CHARACTERS:
+        message = message[:MAX_MESSAGE_CHARACTERS] + " …"
+    level = event.get("log_level", LogLevel.info)
+    stamp = formatTime(event.get("log_time"))
+    line = f"{stamp} [{event.get('log_namespace', '-')}#{level.name}] {printable(message)}\n"
+    failure = event.get("log_failure")
+    if failure is None:
+        return line
+    traceback = "".join(f"\t{printable(row)}\n" for row in failure.getTraceback().splitlines())
+    return line + traceback

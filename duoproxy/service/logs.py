@@ -1,0 +1,128 @@
+"""Where the log goes: file with rotation, standard output, syslog.
+
+Options `debug`, `log_dir`, `log_max_size`, `log_max_files`, `log_stdout`, `log_syslog` and `syslog_facility` of `[main]`
+(reference: the Duo Authentication Proxy's `authproxy.log`). Writing never raises: a full disk must not end a login.
+"""
+
+from __future__ import annotations
+
+import sys
+import syslog
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    LogLevelFilterPredicate,
+    PredicateResult,
+)
+from twisted.python.logfile import LogFile
+
+from duoproxy.errors import ConfigError
+from duoproxy.config.problems import Problem, Severity
+from duoproxy.service.log_text import format_line
+
+LOG_NAME = "authproxy.log"
+EVENTS_NAME = "authevents.log"
+LOG_MODE = 0o640
+
+_SYSLOG_PRIORITIES = {
+    LogLevel.debug: syslog.LOG_DEBUG,
+    LogLevel.info: syslog.LOG_INFO,
+    LogLevel.warn: syslog.LOG_WARNING,
+    LogLevel.error: syslog.LOG_ERR,
+    LogLevel.critical: syslog.LOG_CRIT,
+}
+
+
+def rotating_file(folder: Path, name: str, max_bytes: int, max_files: int) -> LogFile:
+    """Open a log file that is renamed to `name.1`, `name.2` … when it reaches `max_bytes` (0: never).
+
+    Args:
+        folder: where; made when missing.
+        name: file name.
+        max_bytes: size at which it rotates.
+        max_files: how many rotated files are kept; 0 keeps all.
+
+    Raises:
+        ConfigError: the folder or file cannot be written.
+    """
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return LogFile(
+            name, str(folder), rotateLength=max_bytes or None, defaultMode=LOG_MODE, maxRotatedFiles=max_files or None
+        )
+    except OSError as fault:
+        what = f"the log file {folder / name} cannot be written: {fault.strerror}"
+        remedy = "Name a folder that the service user may write to, or set log_stdout=true."
+        raise ConfigError([Problem(Severity.ERROR, "", None, "main", "log_dir", what, remedy)]) from fault
+
+
+def file_writer(file: LogFile | TextIO) -> Callable[[str], None]:
+    """Make a function that writes text to `file` and never raises; what could not be written is lost."""
+
+    def write(text: str) -> None:
+        try:
+            file.write(text)
+            file.flush()
+        except (OSError, ValueError):
+            return
+
+    return write
+
+
+def _text_observer(write: Callable[[str], None]) -> Callable[[LogEvent], None]:
+    def observe(event: LogEvent) -> None:
+        write(format_line(event))
+
+    return observe
+
+
+def _syslog_observer(facility: str) -> Callable[[LogEvent], None]:
+    syslog.openlog("duoauthproxy", syslog.LOG_PID, getattr(syslog, facility, syslog.LOG_USER))
+
+    def observe(event: LogEvent) -> None:
+        priority = _SYSLOG_PRIORITIES.get(event.get("log_level", LogLevel.info), syslog.LOG_INFO)
+        syslog.syslog(priority, format_line(event).rstrip("\n"))
+
+    return observe
+
+
+def _chatter(event: LogEvent) -> PredicateResult:
+    """Leave out what libraries say below a warning: it is not about logins."""
+    namespace = str(event.get("log_namespace", ""))
+    if namespace.startswith("twisted.") or namespace in {"log_legacy", "-"}:
+        level = event.get("log_level", LogLevel.info)
+        return PredicateResult.no if level < LogLevel.warn else PredicateResult.maybe
+    return PredicateResult.maybe
+
+
+def make_observer(observe: Callable[[LogEvent], None], debug: bool) -> ILogObserver:
+    """Wrap an observer so that it gets information and worse, or with `debug` everything."""
+    if debug:
+        return FilteringLogObserver(observe, [LogLevelFilterPredicate(defaultLogLevel=LogLevel.debug)])
+    return FilteringLogObserver(observe, [LogLevelFilterPredicate(defaultLogLevel=LogLevel.info), _chatter])
+
+
+def log_observers(main: object, log_folder: Path) -> list[ILogObserver]:
+    """Open what `[main]` asks for and make its observers.
+
+    Raises:
+        ConfigError: a log file cannot be written.
+    """
+    settings: object = main
+    debug = bool(getattr(settings, "debug", False))
+    observers: list[ILogObserver] = []
+    if getattr(settings, "log_stdout", False):
+        observers.append(make_observer(_text_observer(file_writer(sys.stdout)), debug))
+    else:
+        size, files = getattr(settings, "log_max_size", 0), getattr(settings, "log_max_files", 0)
+        file = rotating_file(log_folder, LOG_NAME, size, files)
+        observers.append(make_observer(_text_observer(file_writer(file)), debug))
+    if getattr(settings, "log_syslog", False):
+        observers.append(make_observer(_syslog_observer(getattr(settings, "syslog_facility", "LOG_USER")), debug))
+    return observers

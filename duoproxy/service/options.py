@@ -1,0 +1,25 @@
+"""The command line of `twistd duoauthproxy`."""
+
+from __future__ import annotations
+
+from twisted.python import usage
+
+DEFAULT_CONFIG = "/opt/duoauthproxy/conf/authproxy.cfg"
+
+
+class Options(usage.Options):
+    """`twistd duoauthproxy -c authproxy.cfg`."""
+
+    synopsis = "[-c FILE]"
+    longdesc = "RADIUS and LDAP proxy that puts a second factor in front of logins."
+    optParameters = [  # noqa: RUF012 - the name and the type are Twisted's
+        ["config", "c", DEFAULT_CONFIG, "the configuration file"],
+    ]
+
+    def postOptions(self) -> None:
+        """Let the service's own log take the place of twistd's, unless the administrator asked for another."""
+        parent = self.parent
+        if parent is not None and not parent.get("logger") and not parent.get("logfile"):
+            from duoproxy.service.make_service import log_observer_for_twistd
+
+            parent["logger"] = log_observer_for_twistd

@@ -1,0 +1,27 @@
+"""docs/reply-messages.md says what the users are told."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from duoproxy.login.outcome import Cause
+from duoproxy.login.texts import USER_TEXTS
+
+TABLE = Path(__file__).parents[3] / "docs" / "reply-messages.md"
+ROW = re.compile(r"\| `(?P<cause>[a-z-]+)` \| (?P<gets>[^|]+) \| (?P<text>[^|]+) \|")
+
+
+def _rows() -> dict[str, tuple[str, str]]:
+    return {m["cause"]: (m["gets"].strip(), m["text"].strip()) for m in ROW.finditer(TABLE.read_text())}
+
+
+def test_the_table_has_one_row_for_each_cause() -> None:
+    """No outcome is undocumented, and none is documented that cannot be."""
+    assert set(_rows()) == {cause.value for cause in Cause}
+
+
+def test_the_table_says_the_texts_that_are_sent() -> None:
+    """The column Reply-Message is what the code sends."""
+    texts = {cause.value: USER_TEXTS[cause] or "nothing" for cause in Cause}
+    assert {cause: text for cause, (_, text) in _rows().items()} == texts
