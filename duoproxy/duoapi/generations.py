@@ -1,8 +1,8 @@
 """The two generations of the API, `/auth/v2` and `/rest/v1`, behind one interface.
 
-Owns how each generation spells a question and its answer. Both give the values of `duoproxy.duoapi.messages`; a value of
-a wrong type, or a result that is not known, is an `UnexpectedAnswer` and never a yes. It must not know how a call is
-sent.
+Owns how each generation spells a question and its answer. Both give the values of `duoproxy.duoapi.messages`; a value
+of a wrong type, or a result that is not known, is an `UnexpectedAnswer` and never a yes. It must not know how a call
+is sent.
 
 Source: Auth API v2, /ping /check /preauth /auth /auth_status; for v1, the calls of the vendor's Python client.
 """
