@@ -37,8 +37,8 @@ if ! denies; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q </dev/null
-apt-get install -y -q --no-install-recommends $packages </dev/null
+apt-get update -q -o Acquire::Retries=3 </dev/null
+apt-get install -y -q -o Acquire::Retries=3 --no-install-recommends $packages </dev/null
 
 # Installed does not mean wanted: nothing of this is to run after the next boot.
 for service in $services; do
