@@ -24,7 +24,8 @@ class TypedFactor:
 
     Attributes:
         factor: the factor, or None for `auto`: the automatic choice.
-        number: the number of the phone, counted from 1 as Duo lists the user's phones; None for the first that can do it.
+        number: the number of the phone, counted from 1 as Duo lists the user's phones; None for the first that can do
+            it.
         passcode: for Factor.PASSCODE: what was typed.
     """
 
@@ -77,9 +78,9 @@ class Candidate:
 def read_password_field(field: Secret, mode: AppendMode) -> tuple[Candidate, ...]:
     """List the readings of the password field, the one to try first first.
 
-    With `password_length` the length decides, and whatever follows is a factor or goes to Duo as a passcode; there is no
-    second reading, since every password has that length. Otherwise the *last* delimiter splits, and only when a factor
-    word or a passcode follows it; the whole field as a password is then the second reading.
+    With `password_length` the length decides, and whatever follows is a factor or goes to Duo as a passcode; there is
+    no second reading, since every password has that length. Otherwise the *last* delimiter splits, and only when a
+    factor word or a passcode follows it; the whole field as a password is then the second reading.
     """
     text = field.reveal_text()
     if mode.password_length:

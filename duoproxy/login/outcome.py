@@ -20,8 +20,8 @@ class PrimaryOutcome:
         reason: for the log: why it was refused; empty when accepted.
         user_message: text for the user, empty for none.
         wire: what the primary's protocol said beside (for RADIUS: its reply), for a server section of that protocol.
-        alternative_is_safe: whether a second attempt with another password right now cannot lock the account; what append
-            mode asks before it tries the whole string. A section that cannot know says None.
+        alternative_is_safe: whether a second attempt with another password right now cannot lock the account; what
+            append mode asks before it tries the whole string. A section that cannot know says None.
     """
 
     accepted: bool

@@ -56,8 +56,8 @@ class LoginPolicy:
 class SecondTryLedger:
     """Allows each user one second try with another reading of the password in `SECOND_TRY_INTERVAL_S`.
 
-    It remembers at most `MAX_SECOND_TRIES` users; when it is full of recent ones it allows none, so that forgetting cannot
-    be provoked.
+    It remembers at most `MAX_SECOND_TRIES` users; when it is full of recent ones it allows none, so that forgetting
+    cannot be provoked.
     """
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ USER_TEXTS: Mapping[Cause, str] = MappingProxyType(
 
 
 def enroll_text(status_message: str, enroll_portal_url: str) -> str:
-    """The text for a user whom Duo does not know yet: Duo's words or ours, and the address of the portal if there is one."""
+    """The text for a user whom Duo does not know yet, with the address of the portal if there is one."""
     text = status_message or USER_TEXTS[Cause.NOT_ENROLLED]
     if enroll_portal_url and enroll_portal_url not in text:
         return f"{text} Enroll at {enroll_portal_url}"

@@ -74,7 +74,8 @@ class ClientSection(Section):
 class ServerSection(Section):
     """A section that listens for devices.
 
-    `client` is the client section that its settings name (or the only one there is), or None for a schema that takes none.
+    `client` is the client section that its settings name (or the only one there is), or None for a schema that takes
+    none.
     """
 
     def __init__(self, settings: Any, environment: Environment, client: ClientSection | None = None) -> None:

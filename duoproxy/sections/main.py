@@ -29,7 +29,11 @@ class MainSettings(DuoConnectionSettings):
         inherited=False,
     )
     log_max_files: int = option(
-        Integer(0, 10_000), default=6, help="Rotated log files that are kept; 0 keeps all.", example="10", inherited=False
+        Integer(0, 10_000),
+        default=6,
+        help="Rotated log files that are kept; 0 keeps all.",
+        example="10",
+        inherited=False,
     )
     log_max_size: int = option(
         Integer(0, 1 << 40),

@@ -38,7 +38,8 @@ class RadiusClientSettings(SectionSettings):
     host: Mapping[int, str] = option(
         HostOrAddress(),
         numbered=Numbering.FIRST_BARE,
-        help="The RADIUS server that checks passwords: an address, or a name that is looked up at start and every minute. "
+        help="The RADIUS server that checks passwords: an address, or a name that is looked up at start and every "
+        "minute. "
         "host_2, host_3 … are asked, in order, when the ones before give no answer.",
         example="10.1.2.10",
     )

@@ -1,4 +1,5 @@
-"""The shell round one RADIUS login with a password: from a verified request to `run_login`, and from its outcome to a reply.
+"""The shell round one RADIUS login with a password: from a verified request to `run_login`, and from its outcome to a
+reply.
 
 Shared by the radius_server_* sections that take PAP. It reads the few attributes that make a `LoginRequest`, and writes
 the log line, the events and the reply attributes.
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
-from twisted.logger import LogLevel, Logger
+from twisted.logger import Logger, LogLevel
 
 from duoproxy.errors import Disposition, RemoteProtocolError
 from duoproxy.login.events import StageEvent
@@ -93,7 +94,10 @@ class RadiusLogins:
             return Reply(Code.ACCESS_REJECT, ())
         started = self._environment.reactor.seconds()
         self._log.info(
-            "Login {login_id}: {user} asks from {device}.", login_id=login_id, user=request.username, device=request.device
+            "Login {login_id}: {user} asks from {device}.",
+            login_id=login_id,
+            user=request.username,
+            device=request.device,
         )
         outcome = await self._run(request)
         self._log_end(request, outcome, self._environment.reactor.seconds() - started)
@@ -144,7 +148,8 @@ class RadiusLogins:
             what = "it names no user (User-Name). Check what the device sends"
         else:
             what = (
-                f"it carries {_credentials(received)}, and only PAP with a shared secret is supported here: set the device "
+                f"it carries {_credentials(received)}, and only PAP with a shared secret is supported here: set the "
+                f"device "
                 "to PAP"
             )
         self._log.warn(
@@ -165,7 +170,8 @@ class RadiusLogins:
         if address is None and device not in self._devices_noted and len(self._devices_noted) < MAX_DEVICES_NOTED:
             self._devices_noted.add(device)
             self._log.warn(
-                "Device {device} sends no address in {attribute}, so Duo is told none. Name the attribute that has it with "
+                "Device {device} sends no address in {attribute}, so Duo is told none. Name the attribute that has it "
+                "with "
                 "client_ip_attr of [{section}].",
                 device=device,
                 attribute=self._environment.dictionary.name_of(attribute),

@@ -7,20 +7,11 @@ from duoproxy.login.factors import AppendMode
 from duoproxy.login.policy import LoginPolicy
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
-from duoproxy.net.tls import load_trust_roots
 from duoproxy.radius.relay import PassThrough
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
+from duoproxy.sections.duo_server_options import advice, exempt_usernames, failmode, findings, make_duo_client
 from duoproxy.sections.radius_login import LoginShellSettings, RadiusLogins, RelaysReplies
-from duoproxy.sections.radius_server_options import (
-    FactorSettings,
-    advice,
-    devices,
-    failmode,
-    findings,
-    listens_on,
-    primary_down,
-    radius_policy,
-)
+from duoproxy.sections.radius_server_options import FactorSettings, devices, listens_on, primary_down, radius_policy
 
 
 class RadiusServerAuto(ServerSection):
@@ -38,9 +29,7 @@ class RadiusServerAuto(ServerSection):
     )
     settings: FactorSettings
 
-    def __init__(
-        self, settings: FactorSettings, environment: Environment, client: ClientSection | None = None
-    ) -> None:
+    def __init__(self, settings: FactorSettings, environment: Environment, client: ClientSection | None = None) -> None:
         super().__init__(settings, environment, client)
         self._duo: DuoClient | None = None
         self._logins: RadiusLogins | None = None
@@ -61,7 +50,7 @@ class RadiusServerAuto(ServerSection):
 
     async def start(self) -> None:
         """Prepare the way to Duo, then begin to answer."""
-        self._duo = self._make_duo_client()
+        self._duo = make_duo_client(self.settings, self.environment)
         self._logins = RadiusLogins(self._shell_settings(), self.environment, self._primary(), self._duo)
         self._server.start()
 
@@ -81,22 +70,6 @@ class RadiusServerAuto(ServerSection):
             raise LookupError(f"[{self.environment.section_name}] was made without its client section")
         return self.client
 
-    def _make_duo_client(self) -> DuoClient:
-        settings = self.settings
-        proxy = (settings.http_proxy_host, settings.http_proxy_port) if settings.http_proxy_host else None
-        return DuoClient(
-            reactor=self.environment.reactor,
-            section_name=self.environment.section_name,
-            ikey=settings.ikey,
-            skey=settings.skey,
-            api_host=settings.api_host,
-            api_timeout_s=settings.api_timeout,
-            generation=settings.api_generation,
-            trust_roots=load_trust_roots(settings.http_ca_certs_file),
-            http_proxy=proxy,
-            max_pending_logins=self.environment.main.max_pending_logins,
-        )
-
     def _shell_settings(self) -> LoginShellSettings:
         settings, client = self.settings, self._primary()
         replies = PassThrough(settings.pass_through_all, settings.pass_through_attr_names)
@@ -104,7 +77,7 @@ class RadiusServerAuto(ServerSection):
             policy=LoginPolicy(
                 factors=settings.factors,
                 append=AppendMode(settings.allow_concat, settings.delimiter, settings.delimited_password_length),
-                exempt_usernames=frozenset(name.casefold() for name in settings.exempt_username.values()),
+                exempt_usernames=exempt_usernames(settings),
                 failmode=failmode(settings),
                 primary_down=primary_down(settings),
             ),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from duoproxy.config.kinds import (
     AddressRangeKind,
-    ApiHost,
     AttributeName,
     AttributeNames,
     Boolean,
@@ -16,49 +15,30 @@ from duoproxy.config.kinds import (
     Integer,
     IpAddress,
     Port,
-    Seconds,
     SecretText,
-    SectionName,
     Text,
 )
 from duoproxy.config.option import Numbering, OldName, option, settings
-from duoproxy.config.schema import Finding, Listener
-from duoproxy.login.policy import Failmode, PrimaryDown
+from duoproxy.config.schema import Listener
+from duoproxy.login.policy import PrimaryDown
 from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy
 from duoproxy.radius.addresses import AddressRange
 from duoproxy.radius.attributes import AttributeId, Type
 from duoproxy.secret import Secret
-from duoproxy.sections.shared_options import DuoConnectionSettings
+from duoproxy.sections.duo_server_options import DuoServerSettings
 
 
 @settings
-class RadiusServerSettings(DuoConnectionSettings):
+class RadiusServerSettings(DuoServerSettings):
     """Options of every radius_server_* section."""
 
-    ikey: str = option(Text(), help="Integration key of the application in Duo.", example="DIXXXXXXXXXXXXXXXXXX")
-    skey: Secret = option(SecretText(), help="Secret key of the application in Duo.", example="file:skey.txt")
-    api_host: str = option(
-        ApiHost(), help="API host name of the application in Duo; may carry a port.", example="api-XXXXXXXX.duosecurity.com"
-    )
-    api_generation: str = option(
-        Choice("auto", "v1", "v2"),
-        default="auto",
-        help="Which generation of Duo's API is spoken; auto: v2, and v1 where the application may not call v2.",
-    )
-    api_timeout: float = option(
-        Seconds(0, 600),
-        default=0,
-        unit="seconds",
-        restricts=True,
-        help="Limit for each call to Duo. 0: 10 s to connect, 15 s to learn about a user, and 120 s for the user to answer.",
-        example="30",
-    )
     radius_ip: Mapping[int, AddressRange] = option(
         AddressRangeKind(),
         numbered=Numbering.FROM_ONE,
         paired_with="radius_secret",
         restricts=True,
-        help="Devices that may ask: an address, a network (10.0.0.0/8) or a range (10.0.0.1-10.0.0.9). Requests from other "
+        help="Devices that may ask: an address, a network (10.0.0.0/8) or a range (10.0.0.1-10.0.0.9). Requests from "
+        "other "
         "addresses are dropped. Of overlapping ones the narrowest counts.",
         example="10.1.2.1",
     )
@@ -68,36 +48,15 @@ class RadiusServerSettings(DuoConnectionSettings):
         help="Secret shared with the devices of the same number.",
         example="file:radius_secret_1.txt",
     )
-    client: str | None = option(
-        SectionName(),
-        default=None,
-        help="The client section that checks passwords; needed when there is more than one.",
-        example="radius_client",
-    )
     port: int = option(Port(), default=1812, help="UDP port to listen on.")
     interface: str = option(IpAddress(), default="", help="Address to listen on. Without it: all.", example="10.1.2.3")
-    failmode: str = option(
-        Choice("safe", "secure"),
-        default="safe",
-        restricts=True,
-        help="What a login gets when Duo cannot be reached before the user was asked: safe lets in on the password alone, "
-        "secure rejects.",
-        example="secure",
-    )
     primary_down: str = option(
         Choice("silent", "reject"),
         default="silent",
-        help="What a device gets when nobody could check the password: no answer, so that it asks its next server, or a "
+        help="What a device gets when nobody could check the password: no answer, so that it asks its next server, or "
+        "a "
         "reject.",
         example="reject",
-    )
-    exempt_username: Mapping[int, str] = option(
-        Text(),
-        default={},
-        numbered=Numbering.FROM_ONE,
-        restricts=True,
-        help="A user who needs no second factor; compared with the name as the device sends it, case aside.",
-        example="backup-operator",
     )
     client_ip_attr: AttributeId = option(
         AttributeName(),
@@ -131,7 +90,8 @@ class RadiusServerSettings(DuoConnectionSettings):
         Choice("auto", "yes", "no"),
         default="auto",
         restricts=True,
-        help="Whether requests with Proxy-State but without Message-Authenticator are dropped; auto: decided by the first "
+        help="Whether requests with Proxy-State but without Message-Authenticator are dropped; auto: decided by the "
+        "first "
         "request of each address.",
     )
     join_retries: bool = option(
@@ -149,13 +109,12 @@ class FactorSettings(RadiusServerSettings):
     factors: tuple[str, ...] = option(
         CommaList(Choice("auto", "push", "phone", "passcode")),
         default=("auto",),
-        help="Factors in order of preference; the first that the user's devices can do is used unless the user appends one. "
+        help="Factors in order of preference; the first that the user's devices can do is used unless the user "
+        "appends one. "
         "auto: push, else phone. passcode: the user has to append one.",
         example="push, phone",
     )
-    delimiter: str = option(
-        Text(), default=",", help="What stands between password and appended factor.", example="^"
-    )
+    delimiter: str = option(Text(), default=",", help="What stands between password and appended factor.", example="^")
     delimited_password_length: int = option(
         Integer(0, 128),
         default=0,
@@ -177,27 +136,6 @@ def listens_on(server: RadiusServerSettings) -> Sequence[Listener]:
     return [("udp", server.interface, server.port)]
 
 
-def findings(server: RadiusServerSettings) -> Iterable[Finding]:
-    """What no single option shows."""
-    if len(server.ikey) != IKEY_LENGTH or not server.ikey.startswith("DI"):
-        yield (
-            "ikey",
-            "an integration key has 20 characters and begins with DI",
-            "Copy it again from the application's page in Duo.",
-        )
-
-
-def advice(server: RadiusServerSettings) -> Iterable[Finding]:
-    """What is doubtful about a section."""
-    if len(server.skey) != SKEY_LENGTH:
-        what = f"a secret key has {SKEY_LENGTH} characters, this one has {len(server.skey)}"
-        yield ("skey", what, "Copy it again from the application's page in Duo.")
-
-
-IKEY_LENGTH = 20
-SKEY_LENGTH = 40
-
-
 def devices(server: RadiusServerSettings) -> tuple[RadiusDevice, ...]:
     """The devices that may ask, with their secrets."""
     return tuple(
@@ -213,11 +151,6 @@ def radius_policy(server: RadiusServerSettings) -> RadiusPolicy:
         limit_proxy_state=server.limit_proxy_state,
         join_retries=server.join_retries,
     )
-
-
-def failmode(server: RadiusServerSettings) -> Failmode:
-    """The option as the flow wants it."""
-    return Failmode(server.failmode)
 
 
 def primary_down(server: RadiusServerSettings) -> PrimaryDown:

@@ -1,22 +1,21 @@
 """Which kinds of section there are: ours, those of other packages, and those that are known but not served yet.
 
-Other packages add theirs with an entry point of the group `duoproxy.sections`, whose name is the section's name and whose
-value is its class. Two owners of one name are an error that names both.
+Other packages add theirs with an entry point of the group `duoproxy.sections`, whose name is the section's name and
+whose value is its class. Two owners of one name are an error that names both.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 from attrs import frozen
 
+from duoproxy.config.catalogue import Catalogue
 from duoproxy.config.problems import Problem, Severity
-from duoproxy.config.validate import Catalogue
 from duoproxy.errors import ConfigError
-from duoproxy.radius.dictionary import Dictionary, load_dictionary
+from duoproxy.radius.dictionary import load_dictionary
 from duoproxy.sandbox.sandbox_duo import SandboxDuo
 from duoproxy.sandbox.sandbox_users import SandboxUsers
 from duoproxy.sections.contracts import Section
@@ -111,8 +110,4 @@ def _plugin_problem(name: str, what: str) -> Problem:
 def _catalogue(classes: Mapping[str, type[Section]]) -> Catalogue:
     schemas = {MAIN_SCHEMA.name: MAIN_SCHEMA, **{name: kind.schema for name, kind in classes.items()}}
     planned = {name: sentence for name, sentence in PLANNED.items() if name not in schemas}
-    return Catalogue(schemas=schemas, planned=planned, load_dictionary=_load_dictionary)
-
-
-def _load_dictionary(extra_files: tuple[Path, ...]) -> Dictionary:
-    return load_dictionary(*extra_files)
+    return Catalogue(schemas=schemas, planned=planned, dictionary_loader=load_dictionary)

@@ -24,7 +24,8 @@ class DuoConnectionSettings(SectionSettings):
     http_proxy_host: str = option(
         HostOrAddress(),
         default="",
-        help="HTTP proxy through which Duo is reached, by CONNECT. Without it Duo is reached directly; proxy variables of "
+        help="HTTP proxy through which Duo is reached, by CONNECT. Without it Duo is reached directly; proxy "
+        "variables of "
         "the environment are not looked at.",
         example="10.1.2.80",
     )

@@ -17,7 +17,10 @@ def raise_descriptor_limit(max_pending_logins: int) -> str:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return ""
-    for limits in ((needed, max(needed, hard)), (needed if hard == resource.RLIM_INFINITY else min(needed, hard), hard)):
+    for limits in (
+        (needed, max(needed, hard)),
+        (needed if hard == resource.RLIM_INFINITY else min(needed, hard), hard),
+    ):
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, limits)
             break

@@ -12,7 +12,7 @@ MAX_MESSAGE_CHARACTERS = 8_192
 
 
 def printable(text: str) -> str:
-    """Replace every control character and line separator by its escape (`\\n`, `\\x1b`, `\\u2028`)."""
+    r"""Replace every control character and line separator by its escape (`\n`, `\x1b`, `\u2028`)."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

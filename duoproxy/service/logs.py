@@ -1,7 +1,8 @@
 """Where the log goes: file with rotation, standard output, syslog.
 
-Options `debug`, `log_dir`, `log_max_size`, `log_max_files`, `log_stdout`, `log_syslog` and `syslog_facility` of `[main]`
-(reference: the Duo Authentication Proxy's `authproxy.log`). Writing never raises: a full disk must not end a login.
+Options `debug`, `log_dir`, `log_max_size`, `log_max_files`, `log_stdout`, `log_syslog` and `syslog_facility` of
+`[main]` (reference: the Duo Authentication Proxy's `authproxy.log`). Writing never raises: a full disk must not end a
+login.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from twisted.logger import (
 )
 from twisted.python.logfile import LogFile
 
-from duoproxy.errors import ConfigError
 from duoproxy.config.problems import Problem, Severity
+from duoproxy.errors import ConfigError
 from duoproxy.service.log_text import format_line
 
 LOG_NAME = "authproxy.log"

@@ -128,9 +128,7 @@ def build_service(
     """Make the sections of a configuration and join servers to their clients."""
 
     def make(configured: ConfiguredSection, *extra: Any) -> Any:
-        environment = Environment(
-            configured.name, reactor, os.urandom, dictionary, auth_event, configuration.main
-        )
+        environment = Environment(configured.name, reactor, os.urandom, dictionary, auth_event, configuration.main)
         return registry.classes[configured.kind](configured.settings, environment, *extra)
 
     clients = {configured.name: make(configured) for configured in configuration.clients}
@@ -143,7 +141,7 @@ def build_service(
     return service
 
 
-def makeService(options: Mapping[str, str]) -> ProxyService:  # noqa: N802 - the name is twistd's
+def makeService(options: Mapping[str, str]) -> ProxyService:
     """Make the service for twistd; on a problem print all of it and leave with status 1."""
     # The one place that names the global reactor: twistd has chosen it.
     from twisted.internet import reactor
@@ -182,7 +180,7 @@ def _auth_event_sink(configuration: Configuration) -> Callable[[Mapping[str, obj
 
 def _give_up(lines: list[str]) -> NoReturn:
     for line in lines:
-        print(line, file=sys.stderr)
+        sys.stderr.write(f"{line}\n")
     raise SystemExit(1)
 
 
