@@ -11,6 +11,10 @@ from duoproxy.config.kind import Kind, ParseContext, ValueParseError
 from duoproxy.config.problems import quoted
 from duoproxy.secret import Secret
 
+SOURCES = ("file", "env", "credential")
+"""Places other than the configuration itself that a secret can come from."""
+PLACEHOLDER = "REPLACE_THIS"
+"""Stands for every secret in the sample file; it is refused as a secret."""
 MAX_SECRET_BYTES = 4096
 """The longest secret."""
 PLACEHOLDER_SECRET = Secret(b"not looked at")
@@ -18,6 +22,11 @@ PLACEHOLDER_SECRET = Secret(b"not looked at")
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+
+
+def is_clear_text(text: str) -> bool:
+    """Tell whether the secret itself stands in the configuration, not the place where it is."""
+    return not text.startswith(tuple(f"{source}:" for source in SOURCES))
 
 
 class SecretText(Kind[Secret]):
@@ -31,8 +40,10 @@ class SecretText(Kind[Secret]):
 
     def parse(self, text: str, context: ParseContext) -> Secret:
         """Take or fetch the secret; what it is never stands in an error."""
-        source, colon, name = text.partition(":")
-        if not colon or source not in ("file", "env", "credential"):
+        if text == PLACEHOLDER:
+            raise _fault("the value is still the placeholder of the sample file", f"Write {self._described}")
+        source, _, name = text.partition(":")
+        if is_clear_text(text):
             secret = Secret(text)
         elif not context.fetch:
             context.warn(

@@ -109,6 +109,11 @@ class Kind(Generic[ValueT]):
         raise NotImplementedError
 
     @property
+    def distinct(self) -> bool:
+        """Whether the values of one numbered option have to differ."""
+        return False
+
+    @property
     def accepts_empty(self) -> bool:
         """Whether nothing right of the `=` is a value."""
         return False

@@ -70,6 +70,11 @@ class AddressRangeKind(Kind[AddressRange]):
         """No range has a `;` or `#`."""
         return True
 
+    @property
+    def distinct(self) -> bool:
+        """A device belongs to one range."""
+        return True
+
     def parse(self, text: str, context: ParseContext) -> AddressRange:
         """Read the range."""
         try:

@@ -1,0 +1,108 @@
+"""What several sections say together: client sections, addresses that are taken twice, the sandbox's loopback rule."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+
+import attrs
+
+from duoproxy.config.findings import Findings
+from duoproxy.config.schema import Listener, Role
+from duoproxy.config.section_options import SectionReading
+
+LOOPBACK: Final = "127.0.0.1"
+_WILDCARDS: Final = {"": (4, 6), "0.0.0.0": (4,), "::": (4, 6)}
+
+
+def resolve_client(server: SectionReading, clients: Sequence[str], findings: Findings) -> str | None:
+    """Find the client section of a server section: the one that it names, or the only one.
+
+    Args:
+        server: a server section whose values are parsed.
+        clients: names of the client sections of the file.
+        findings: takes the error when there is none or more than one to choose from.
+    """
+    if not server.schema.takes_client:
+        return None
+    named: str | None = server.values.get("client", {}).get(1)
+    if named or ("client", 1) in server.faulty:
+        return named
+    if len(clients) == 1:
+        return clients[0]
+    if clients:
+        what = "there are several client sections and none is chosen"
+        remedy = f"Write client = one of: {', '.join(clients)}"
+    else:
+        what = "there is no client section to check passwords"
+        remedy = "Add one, such as [radius_client] or [duo_only_client]"
+    findings.error(server.ini.line, server.name, "client", what, remedy)
+    return None
+
+
+def put_on_loopback(sections: Sequence[SectionReading], findings: Findings) -> None:
+    """Keep every listener on loopback when one section of the file demands it."""
+    demanding = next((one for one in sections if one.schema.loopback_only), None)
+    if demanding is None:
+        return
+    for section in sections:
+        if section.settings is None or section.schema.role is not Role.SERVER:
+            continue
+        _default_to_loopback(section)
+        for _, interface, _ in listeners(section):
+            if not _is_loopback(interface):
+                line, place = section.place("interface")
+                what = f"a file with [{demanding.name}] is not secure and may listen on loopback only"
+                findings.error(
+                    line, place, "interface", what, f"Write interface = {LOOPBACK}, or delete [{demanding.name}]"
+                )
+
+
+def check_listeners(servers: Sequence[SectionReading], findings: Findings) -> None:
+    """Find sections that listen on the same address and port."""
+    taken: dict[tuple[str, int], list[tuple[str, SectionReading]]] = {}
+    for server in servers:
+        for transport, interface, port in listeners(server):
+            others = taken.setdefault((transport, port), [])
+            clash = next((other for used, other in others if port and _overlap(used, interface)), None)
+            others.append((interface, server))
+            if clash is not None:
+                line, place = server.place("port")
+                what = f"{transport.upper()} port {port} is taken by [{clash.name}] already"
+                findings.error(line, place, "port", what, "Give each of the two a port or an interface of its own")
+
+
+def listeners(section: SectionReading) -> Sequence[Listener]:
+    """Tell what a section listens on; nothing while it has no settings."""
+    if section.schema.listens is None or section.settings is None:
+        return ()
+    return section.schema.listens(section.settings)
+
+
+def _default_to_loopback(section: SectionReading) -> None:
+    if section.schema.option("interface") and ("interface", 1) not in section.assignments:
+        section.settings = attrs.evolve(section.settings, interface=LOOPBACK)
+
+
+def _is_loopback(interface: str) -> bool:
+    try:
+        return ipaddress.ip_address(interface).is_loopback
+    except ValueError:
+        return False
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Tell whether two interfaces share an address; :: takes IPv4 too."""
+    if one in _WILDCARDS or other in _WILDCARDS:
+        return bool(set(_families(one)) & set(_families(other)))
+    return one == other
+
+
+def _families(interface: str) -> tuple[int, ...]:
+    if interface in _WILDCARDS:
+        return _WILDCARDS[interface]
+    try:
+        return (ipaddress.ip_address(interface).version,)
+    except ValueError:
+        return (4, 6)
