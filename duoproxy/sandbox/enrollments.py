@@ -33,9 +33,7 @@ class Enrollments:
     def __init__(self) -> None:
         self._by_code: dict[str, Enrollment] = {}
 
-    def open(
-        self, username: str, user_id: str, now: float, lifetime_s: float, random_bytes: RandomBytes
-    ) -> Enrollment:
+    def open(self, username: str, user_id: str, now: float, lifetime_s: float, random_bytes: RandomBytes) -> Enrollment:
         """Make a code for a user; the same one again while it is good."""
         for one in self.current(now):
             if one.user_id == user_id:

@@ -109,14 +109,14 @@ def fault_from_json(document: object) -> Fault:
         ValueError: it cannot be read; the text says why.
     """
     if not isinstance(document, dict):
-        raise ValueError("a fault is an object such as {\"kind\": \"status\", \"status\": 503}")
+        raise ValueError('a fault is an object such as {"kind": "status", "status": 503}')
     try:
         kind = FaultKind(document.get("kind"))
     except ValueError:
         raise ValueError(f"kind is one of: {', '.join(kind.value for kind in FaultKind)}") from None
     calls, count = document.get("calls", []), document.get("count")
     if not isinstance(calls, list) or not all(isinstance(call, str) for call in calls):
-        raise ValueError("calls is a list of names such as [\"preauth\"]")
+        raise ValueError('calls is a list of names such as ["preauth"]')
     if count is not None and not (isinstance(count, int) and count >= 1):
         raise ValueError("count is a whole number from 1")
     return Fault(

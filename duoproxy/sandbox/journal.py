@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, deque
 
 from attrs import frozen
@@ -62,9 +63,11 @@ class Journal:
 
     def since(self, number: int) -> list[Event]:
         """The events after the one of that number, oldest first; those that fell out of the list are missing."""
-        first = self._count - len(self._events) + 1
-        skip = max(0, number + 1 - first)
-        return [event for place, event in enumerate(self._events) if place >= skip]
+        return self.latest(max(0, min(len(self._events), self._count - number)))
+
+    def latest(self, count: int) -> list[Event]:
+        """The last events, oldest first."""
+        return list(itertools.islice(reversed(self._events), count))[::-1]
 
     def clear(self) -> None:
         """Forget the events and the counters; the numbering goes on."""

@@ -33,9 +33,7 @@ class Status(enum.Enum):
 TEXT_ACTIVE = "Account is active"
 TEXT_ALLOW = "Success. Logging you in..."
 TEXT_DENY = "Login request denied."
-TEXT_DISABLED = (
-    "Your account is disabled and cannot access this application. Please contact your administrator."
-)
+TEXT_DISABLED = "Your account is disabled and cannot access this application. Please contact your administrator."
 TEXT_ENROLL = "Enroll an authentication device to proceed"
 TEXT_FRAUD = "Login request reported as fraudulent."
 TEXT_LOCKED = (
