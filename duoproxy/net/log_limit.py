@@ -1,12 +1,18 @@
 """How often a line that others can provoke is written: once per interval and key, the rest is counted.
 
-Time is an argument; nothing here writes.
+`LogLimit` decides, with time as an argument; `LimitedLog` writes.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from typing import Final
+
+from twisted.logger import Logger, LogLevel
+
+INTERVAL_S: Final = 60.0
+"""Between two lines about the same fact and the same peer."""
 
 MAX_KEYS = 1024
 """Keys (devices) that have an interval of their own; when all are in use, further ones share one."""
@@ -48,3 +54,27 @@ class LogLimit:
                 break
             del self._written[oldest]
         return len(self._written) < self._max_keys
+
+
+class LimitedLog:
+    """Writes sentences about peers, each fact at most once per peer and interval."""
+
+    def __init__(self, log: Logger, seconds: Callable[[], float], interval_s: float = INTERVAL_S) -> None:
+        """Write to `log`; `seconds` is the clock."""
+        self._log = log
+        self._seconds = seconds
+        self._limit = LogLimit(interval_s)
+
+    def warn(self, fact: Hashable, peer: str, sentence: Callable[[], str]) -> None:
+        """Write what `sentence` makes, unless `fact` about `peer` was written lately.
+
+        Args:
+            fact: what happened; anything that is equal for equal facts.
+            peer: who it is about, in text form.
+            sentence: called only when the line is written.
+        """
+        held_back = self._limit.passes((fact, peer), self._seconds())
+        if held_back is None:
+            return
+        more = f" ({held_back} more like this since the last such line.)" if held_back else ""
+        self._log.emit(LogLevel.warn, "{sentence}{more}", sentence=sentence(), more=more, peer=peer)

@@ -45,11 +45,6 @@ def unknown_device(address: str, section: str) -> str:
     )
 
 
-def unknown_devices_more(count: int) -> str:
-    """What is appended when more such datagrams came than were logged."""
-    return f" ({count} more from unknown addresses were dropped since the last such line.)"
-
-
 def wrong_secret(device: str, secret_option: str, section: str) -> str:
     """A request whose Message-Authenticator does not fit the shared secret."""
     return (
@@ -138,6 +133,14 @@ def too_busy(device: str, in_flight: int) -> str:
     )
 
 
+def invalid_request(device: str, what: str) -> str:
+    """A well-formed packet with something in it that no device may send."""
+    return (
+        f"A request from {device} was refused: {what}. If this is one of your devices, look for an update of its "
+        "software, and check its shared secret."
+    )
+
+
 def handler_fault(device: str) -> str:
     """Our own code failed on a request."""
     return (
@@ -154,11 +157,11 @@ def reply_not_sent(device: str) -> str:
     )
 
 
-def reply_too_long(device: str) -> str:
-    """The answer has more than 4096 octets."""
+def reply_does_not_fit(device: str, what: str) -> str:
+    """The answer cannot be written as a packet."""
     return (
-        f"The answer to {device} would be longer than a RADIUS packet can be (4096 octets), so the login was "
-        "rejected. Pass fewer attributes through: name them in pass_through_attr_names instead of pass_through_all."
+        f"The answer to {device} does not fit into a RADIUS packet, so the login was rejected: {what}. Pass fewer "
+        "attributes through: name them in pass_through_attr_names instead of pass_through_all."
     )
 
 

@@ -57,6 +57,10 @@ class DatagramTransport(Protocol):
     def port(self) -> int:
         """The local port."""
 
+    @property
+    def receive_buffer_bytes(self) -> int:
+        """What the kernel says of the receive buffer, its own overhead included."""
+
     def start_reading(
         self, reactor: Any, receiver: DatagramReceiver, refused: Callable[[RefusedDatagram], None] | None = None
     ) -> None:

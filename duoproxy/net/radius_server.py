@@ -1,0 +1,348 @@
+"""A RADIUS listener: from a datagram to a verified request, and from a reply to the datagram that leaves.
+
+Integrity before interpretation: source, length and Message-Authenticator are checked before any attribute is read. The
+machines of `duoproxy.radius` decide what is a duplicate and what joins; this file feeds them. What a login is, it does
+not know: a handler answers each request once.
+
+Source: RFC 2865 §3, RFC 3579 §3, RFC 5080 §2.2.2, RFC 5997; reference §10.2, §10.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from duoproxy.errors import Disposition, RemoteProtocolError
+from duoproxy.net import radius_sentences as sentences
+from duoproxy.net.log_limit import LimitedLog
+from duoproxy.net.radius_admission import Admission, RadiusPolicy
+from duoproxy.net.radius_messages import REJECT, RadiusDevice, ReceivedRequest, Reply
+from duoproxy.net.radius_replies import encode_or_reject
+from duoproxy.net.udp import RECEIVE_BUFFER_BYTES, DatagramTransport, Endpoint, bind_udp
+from duoproxy.radius.addresses import DeviceTable
+from duoproxy.radius.attributes import Type, first
+from duoproxy.radius.authenticators import MessageAuthenticator, check_message_authenticator
+from duoproxy.radius.duplicates import MAX_IN_FLIGHT, MIN_RETRY_INTERVAL_S, Arrival, DuplicateTable, Exchange
+from duoproxy.radius.packet import Code, Packet, decode_packet, frame_packet
+from duoproxy.radius.retries import PendingLogin, RetryTable, fingerprint
+from duoproxy.secret import Secret
+
+if TYPE_CHECKING:
+    from duoproxy.radius.dictionary import Dictionary
+
+__all__ = ["RadiusDevice", "RadiusPolicy", "RadiusServer", "ReceivedRequest", "Reply"]
+
+Handler = Callable[[ReceivedRequest], Coroutine[Any, Any, Reply | None]]
+
+STRANGERS_INTERVAL_S: Final = 1.0
+FINGERPRINT_KEY_BYTES: Final = 32
+
+
+@frozen(eq=False)
+class _InFlight:
+    """A request that will be answered, and the machine's view of it.
+
+    Attributes:
+        retry_interval_s: when it joined a login: the time since the request that it took over from; else 0.
+    """
+
+    request: ReceivedRequest
+    exchange: Exchange
+    retry_interval_s: float = 0.0
+
+
+_Login = PendingLogin[_InFlight]
+
+
+class RadiusServer:
+    """One listener of one section."""
+
+    def __init__(
+        self,
+        *,
+        section_name: str,
+        reactor: Any,
+        devices: Sequence[RadiusDevice],
+        policy: RadiusPolicy,
+        handler: Handler,
+        random_bytes: Callable[[int], bytes],
+        dictionary: Dictionary,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        debug: bool = False,
+        open_socket: Callable[[str, int], DatagramTransport] = bind_udp,
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            section_name: in whose name is logged.
+            reactor: `IReactorTime` and `IReactorFDSet`.
+            devices: who may ask; of two that overlap the narrower one counts.
+            policy: what is demanded of them.
+            handler: answers a request; None is silence; an exception is a Reject and one line in the log.
+            random_bytes: as `os.urandom`.
+            dictionary: for the debug log.
+            max_in_flight: the bound on requests without an answer.
+            debug: whether packets are logged, with secrets masked.
+            open_socket: makes the socket; tests have their own.
+
+        Raises:
+            ValueError: two devices have the same addresses.
+        """
+        self._section_name = section_name
+        self._reactor = reactor
+        self._devices = tuple(devices)
+        self._secrets = tuple(device.secret.reveal() for device in devices)
+        self._table = DeviceTable([device.addresses for device in devices])
+        self._join_retries = policy.join_retries
+        self._handler = handler
+        self._dictionary = dictionary
+        self._debug = debug
+        self._open_socket = open_socket
+        self._transport: DatagramTransport | None = None
+        self._port = 0
+        self._log = Logger(namespace=section_name)
+        self._limited = LimitedLog(self._log, reactor.seconds)
+        self._strangers = LimitedLog(self._log, reactor.seconds, STRANGERS_INTERVAL_S)
+        self._admission = Admission(section_name, policy, self._log, self._limited)
+        self._duplicates = DuplicateTable(max_in_flight=max_in_flight)
+        self._retries: RetryTable[_InFlight] = RetryTable()
+        self._fingerprint_key = random_bytes(FINGERPRINT_KEY_BYTES)
+        self._running: set[Deferred[None]] = set()
+        self._stopped = False
+
+    @property
+    def pending(self) -> int:
+        """How many requests have no answer yet."""
+        return self._duplicates.in_flight
+
+    @property
+    def port(self) -> int:
+        """The port that `bind` took; 0 before."""
+        return self._port
+
+    def bind(self, interface: str, port: int) -> None:
+        """Take the port, before privileges are dropped.
+
+        Raises:
+            ListenError: it cannot be had.
+        """
+        self._transport = self._open_socket(interface, port)
+        self._port = self._transport.port
+
+    def start(self) -> None:
+        """Begin to read."""
+        if self._transport is None:
+            raise RuntimeError("bind comes before start")
+        granted = self._transport.receive_buffer_bytes // 2  # the kernel doubles it for its own overhead
+        if granted < RECEIVE_BUFFER_BYTES:
+            sentence = sentences.small_receive_buffer(granted, RECEIVE_BUFFER_BYTES)
+            self._log.info("{sentence}", sentence=sentence)
+        self._transport.start_reading(self._reactor, self.datagram_received)
+
+    async def stop(self) -> None:
+        """Take no more requests, and cancel those that are in progress: they get no answer."""
+        self._stopped = True
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+        for running in list(self._running):
+            running.cancel()
+
+    # ── from a datagram to a request ───────────────────────────────────────────────────────────────────────────
+
+    def datagram_received(self, datagram: bytes, source: Endpoint, local_host: str) -> None:
+        """Take one datagram; whatever it is, nothing is raised.
+
+        Args:
+            datagram: its octets.
+            source: host and port that it came from.
+            local_host: the address that was asked.
+        """
+        host = source[0]
+        index = self._table.lookup(host)
+        if index is None:
+            # One interval for all strangers: their addresses cost nothing to make up.
+            self._strangers.warn("", "", lambda: sentences.unknown_device(host, self._section_name))
+            return
+        try:
+            framed = frame_packet(datagram)
+        except RemoteProtocolError as error:
+            what = str(error)
+            self._limited.warn("malformed", host, lambda: sentences.malformed_request(host, what))
+            return
+        self._framed_received(framed, self._devices[index], self._secrets[index], source, local_host)
+
+    def _framed_received(
+        self, framed: bytes, device: RadiusDevice, secret: bytes, source: Endpoint, local_host: str
+    ) -> None:
+        host, code = source[0], framed[0]
+        if code not in (Code.ACCESS_REQUEST, Code.STATUS_SERVER):
+            self._limited.warn("code", host, lambda: sentences.unknown_code(host, code))
+            return
+        verdict = check_message_authenticator(framed, secret)
+        if verdict is MessageAuthenticator.INVALID:
+            self._limited.warn(
+                "secret", host, lambda: sentences.wrong_secret(host, device.secret_option, self._section_name)
+            )
+            return
+        packet = decode_packet(framed)
+        request = ReceivedRequest(packet, host, source[1], device.secret, verdict, self._reactor.seconds(), local_host)
+        if self._debug:
+            self._log_packet("from", host, packet)
+        if code == Code.STATUS_SERVER:
+            self._answer_status(request)
+        elif self._admission.admits(host, packet, verdict):
+            self._admitted(framed, request)
+
+    def _answer_status(self, request: ReceivedRequest) -> None:
+        """Say that we live, and touch nothing else. Source: RFC 5997 §3, §4.2."""
+        host = request.device_address
+        if request.message_authenticator is not MessageAuthenticator.VALID:
+            self._limited.warn(
+                "status", host, lambda: sentences.message_authenticator_always_needed(host, "Status-Server")
+            )
+            return
+        octets = self._encode(request, Reply(Code.ACCESS_ACCEPT))
+        if octets is not None:
+            self._send(octets, request)
+
+    def _admitted(self, framed: bytes, request: ReceivedRequest) -> None:
+        source = (request.device_address, request.device_port)
+        received = self._duplicates.receive(
+            source,
+            (request.local_address, self._port),
+            framed,
+            request.received_at,
+            authentic=request.message_authenticator is MessageAuthenticator.VALID,
+        )
+        if received.arrival is Arrival.NEW and received.exchange is not None:
+            self._begin_or_join(_InFlight(request, received.exchange))
+        elif received.arrival is Arrival.REPEAT and received.reply is not None:
+            self._send(received.reply, request)
+        elif received.arrival is Arrival.OVERLOAD:
+            in_flight = self.pending
+            self._limited.warn("busy", source[0], lambda: sentences.too_busy(source[0], in_flight))
+
+    # ── from a request to its handler ──────────────────────────────────────────────────────────────────────────
+
+    def _begin_or_join(self, in_flight: _InFlight) -> None:
+        password = self._password(in_flight.request) if self._join_retries else None
+        its_fingerprint = None
+        if password is not None:
+            request = in_flight.request
+            its_fingerprint = fingerprint(
+                self._fingerprint_key, request.device_address, request.packet.attributes, password
+            )
+        joining = self._retries.receive(its_fingerprint, Secret(password or b""), in_flight)
+        if joining.superseded is None:
+            self._begin(joining.login, in_flight.request)
+        else:
+            self._joined(joining.login, in_flight, joining.superseded)
+
+    @staticmethod
+    def _password(request: ReceivedRequest) -> bytes | None:
+        try:
+            return request.reveal_password()
+        except RemoteProtocolError:
+            return None  # nothing joins it; the handler meets the same fault and rejects
+
+    def _joined(self, login: _Login, newer: _InFlight, older: _InFlight) -> None:
+        now = newer.request.received_at
+        interval_s = max(older.retry_interval_s, now - older.request.received_at)
+        login.newest = _InFlight(newer.request, newer.exchange, interval_s)
+        self._duplicates.finish(older.exchange, None, now)
+        host, user = newer.request.device_address, _shown_user(newer.request)
+        self._limited.warn(("joined", user), host, lambda: sentences.duplicate_joined(host, user))
+
+    def _begin(self, login: _Login, request: ReceivedRequest) -> None:
+        """The one bridge from a datagram to `async def`."""
+        running = Deferred.fromCoroutine(self._work(login, request))
+        self._running.add(running)
+        running.addErrback(self._log_fault)
+        running.addBoth(lambda _: self._running.discard(running))
+
+    async def _work(self, login: _Login, request: ReceivedRequest) -> None:
+        reply: Reply | None = None
+        try:
+            reply = await self._reply_of_handler(request)
+        finally:
+            self._finish(login, reply)  # also when cancelled, with silence: nothing may stay in flight for ever
+
+    async def _reply_of_handler(self, request: ReceivedRequest) -> Reply | None:
+        try:
+            return await self._handler(request)
+        except RemoteProtocolError as error:
+            host, what = request.device_address, str(error)
+            self._limited.warn("invalid", host, lambda: sentences.invalid_request(host, what))
+            return REJECT if error.disposition is Disposition.REJECT else None
+        except CancelledError:
+            if self._stopped:
+                raise
+            return self._fault(request)
+        except Exception:  # noqa: BLE001 - whatever it is, the device gets an answer that lets nobody in
+            return self._fault(request)
+
+    def _fault(self, request: ReceivedRequest) -> Reply:
+        self._log.failure("{sentence}", sentence=sentences.handler_fault(request.device_address))
+        return REJECT
+
+    def _log_fault(self, failure: Failure) -> None:
+        if failure.check(CancelledError) is None:
+            self._log.failure("{sentence}", failure, sentence=sentences.handler_fault("a device"))
+
+    # ── from a reply to a datagram ─────────────────────────────────────────────────────────────────────────────
+
+    def _finish(self, login: _Login, reply: Reply | None) -> None:
+        newest = self._retries.finish(login)
+        request, now = newest.request, self._reactor.seconds()
+        octets = self._encode(request, reply) if reply is not None else None
+        if self._duplicates.finish(newest.exchange, octets, now) and octets is not None:
+            self._send(octets, request)
+            self._warn_if_too_late(newest, now)
+
+    def _encode(self, request: ReceivedRequest, reply: Reply) -> bytes | None:
+        host = request.device_address
+        try:
+            octets, why_not = encode_or_reject(request, reply)
+        except Exception:  # noqa: BLE001 - the attributes are made by a section; see `_reply_of_handler`
+            octets, why_not = encode_or_reject(request, self._fault(request))
+        if why_not:
+            self._limited.warn("long", host, lambda: sentences.reply_does_not_fit(host, why_not))
+        if self._debug and octets is not None:
+            self._log_packet("to", host, decode_packet(octets))
+        return octets
+
+    def _send(self, octets: bytes, request: ReceivedRequest) -> None:
+        if self._transport is None:
+            return
+        host = request.device_address
+        if not self._transport.send(octets, (host, request.device_port), request.local_address):
+            self._limited.warn("unsent", host, lambda: sentences.reply_not_sent(host))
+
+    def _warn_if_too_late(self, newest: _InFlight, now: float) -> None:
+        exchange, host = newest.exchange, newest.request.device_address
+        interval_s = max(exchange.retry_interval_s, newest.retry_interval_s)
+        silent_s = now - exchange.last_arrival
+        if interval_s >= MIN_RETRY_INTERVAL_S and silent_s > 2 * interval_s + 1:
+            self._limited.warn("late", host, lambda: sentences.device_stopped_waiting(host, silent_s, interval_s))
+
+    def _log_packet(self, direction: str, host: str, packet: Packet) -> None:
+        self._log.debug(
+            "Packet {direction} {peer}: code {code}, identifier {identifier}; {attributes}",
+            direction=direction,
+            peer=host,
+            code=packet.code,
+            identifier=packet.identifier,
+            attributes="; ".join(self._dictionary.format_attributes(packet.attributes)),
+        )
+
+
+def _shown_user(request: ReceivedRequest) -> str:
+    """The user's name for a log line, which it cannot break: what is not printable is shown as `?`."""
+    name = (first(request.packet.attributes, Type.USER_NAME) or b"").decode("utf-8", "replace")
+    return "".join(letter if letter.isprintable() else "?" for letter in name) or "a user without a name"
