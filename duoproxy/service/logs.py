@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from attrs import frozen
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
@@ -25,6 +26,7 @@ from twisted.python.logfile import LogFile
 
 from duoproxy.config.problems import Problem, Severity
 from duoproxy.errors import ConfigError
+from duoproxy.sections.main import MainSettings
 from duoproxy.service.log_text import format_line
 
 LOG_NAME = "authproxy.log"
@@ -109,21 +111,36 @@ def make_observer(observe: Callable[[LogEvent], None], debug: bool) -> ILogObser
     return FilteringLogObserver(observe, [LogLevelFilterPredicate(defaultLogLevel=LogLevel.info), _chatter])
 
 
-def log_observers(main: object, log_folder: Path) -> list[ILogObserver]:
-    """Open what `[main]` asks for and make its observers.
+@frozen
+class Logs:
+    """The open log of a service.
+
+    Attributes:
+        observers: what twisted.logger hands events to.
+        files: the files behind them.
+    """
+
+    observers: tuple[ILogObserver, ...]
+    files: tuple[LogFile, ...]
+
+    def close(self) -> None:
+        """Close the files; what is logged afterwards is lost."""
+        for file in self.files:
+            file.close()
+
+
+def open_logs(main: MainSettings, log_folder: Path) -> Logs:
+    """Open what `[main]` asks for.
 
     Raises:
         ConfigError: a log file cannot be written.
     """
-    settings: object = main
-    debug = bool(getattr(settings, "debug", False))
-    observers: list[ILogObserver] = []
-    if getattr(settings, "log_stdout", False):
-        observers.append(make_observer(_text_observer(file_writer(sys.stdout)), debug))
-    else:
-        size, files = getattr(settings, "log_max_size", 0), getattr(settings, "log_max_files", 0)
-        file = rotating_file(log_folder, LOG_NAME, size, files)
-        observers.append(make_observer(_text_observer(file_writer(file)), debug))
-    if getattr(settings, "log_syslog", False):
-        observers.append(make_observer(_syslog_observer(getattr(settings, "syslog_facility", "LOG_USER")), debug))
-    return observers
+    files: tuple[LogFile, ...] = ()
+    target: LogFile | TextIO = sys.stdout
+    if not main.log_stdout:
+        target = rotating_file(log_folder, LOG_NAME, main.log_max_size, main.log_max_files)
+        files = (target,)
+    observers = [make_observer(_text_observer(file_writer(target)), main.debug)]
+    if main.log_syslog:
+        observers.append(make_observer(_syslog_observer(main.syslog_facility), main.debug))
+    return Logs(tuple(observers), files)

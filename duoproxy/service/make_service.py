@@ -28,7 +28,7 @@ from duoproxy.sections.contracts import ClientSection, Environment, Section, Ser
 from duoproxy.sections.registry import Registry, load_registry
 from duoproxy.service.auth_events import event_sink, ignore_event
 from duoproxy.service.descriptors import raise_descriptor_limit
-from duoproxy.service.logs import EVENTS_NAME, file_writer, log_observers, rotating_file
+from duoproxy.service.logs import EVENTS_NAME, file_writer, open_logs, rotating_file
 from duoproxy.service.options import Options
 
 __all__ = ["Options", "ProxyService", "build_service", "makeService"]
@@ -149,7 +149,7 @@ def makeService(options: Mapping[str, str]) -> ProxyService:
     try:
         registry = load_registry()
         configuration = load_configuration(Path(options["config"]), registry.catalogue)
-        _observers[:] = log_observers(configuration.main, _log_folder(configuration))
+        _observers[:] = open_logs(configuration.main, _log_folder(configuration)).observers
         service = build_service(
             configuration, registry, configuration.dictionary, reactor, _auth_event_sink(configuration)
         )

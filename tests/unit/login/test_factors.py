@@ -37,7 +37,9 @@ def test_passcodes_are_six_to_nine_digits_or_44_modhex(text: str) -> None:
     assert typed.passcode == Secret(text)
 
 
-@pytest.mark.parametrize("text", ["", "12345", "1234567890", "pushy", "push0", "push-2", "a23456", MODHEX[:-1], "١٢٣٤٥٦"])
+@pytest.mark.parametrize(
+    "text", ["", "12345", "1234567890", "pushy", "push0", "push-2", "a23456", MODHEX[:-1], "١٢٣٤٥٦"]
+)
 def test_everything_else_is_no_factor(text: str) -> None:
     """A part of a password must not be taken for a factor."""
     assert parse_factor(text) is None

@@ -10,7 +10,8 @@ from duoproxy.login.events import Stage
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.outcome import Cause, PrimaryOutcome, Verdict
 from duoproxy.login.policy import SECOND_TRY_INTERVAL_S, Failmode, LoginPolicy, PrimaryDown
-from tests.unit.login.kit import DENIED, LANDLINE, TOKEN, FakeDuo, FakePrimary, Scene
+from duoproxy.testing import DENIED, FakePrimary, FakeSecondFactor
+from tests.unit.login.kit import AUTH, LANDLINE, PASSWORD, TOKEN, Scene
 
 AWAY = ServiceUnavailable("Duo (api.example)", "no connection", "check the firewall")
 
@@ -37,7 +38,7 @@ def test_a_wrong_password_never_reaches_duo() -> None:
 
 def test_a_denied_push_is_a_reject_with_duos_words() -> None:
     """Deny and time-out are rejects with the status text."""
-    outcome = Scene(duo=FakeDuo(auth_answer=DENIED)).run()
+    outcome = Scene(duo=FakeSecondFactor(AUTH, auth_answer=DENIED)).run()
     assert (outcome.verdict, outcome.cause) == (Verdict.REJECT, Cause.FACTOR_REFUSED)
     assert outcome.user_message == "Login request denied."
 
@@ -51,8 +52,8 @@ def test_a_denied_push_is_a_reject_with_duos_words() -> None:
     ],
 )
 def test_preauth_may_end_the_login(result: PreauthResult, verdict: Verdict, cause: Cause) -> None:
-    """allow is an accept without prompt, deny and enroll are rejects; the user is not asked."""
-    scene = Scene(duo=FakeDuo(preauth_answer=Preauth(result, "As Duo says.")))
+    """Allow is an accept without prompt, deny and enroll are rejects; the user is not asked."""
+    scene = Scene(duo=FakeSecondFactor(preauth_answer=Preauth(result, "As Duo says.")))
     outcome = scene.run()
     assert (outcome.verdict, outcome.cause) == (verdict, cause)
     assert outcome.user_message == "As Duo says."
@@ -62,7 +63,7 @@ def test_preauth_may_end_the_login(result: PreauthResult, verdict: Verdict, caus
 def test_an_enroll_answer_shows_the_portal() -> None:
     """The address of the portal stands in the text."""
     answer = Preauth(PreauthResult.ENROLL, "Please enroll.", enroll_portal_url="https://api.example/portal?code=1")
-    outcome = Scene(duo=FakeDuo(preauth_answer=answer)).run()
+    outcome = Scene(duo=FakeSecondFactor(preauth_answer=answer)).run()
     assert outcome.user_message == "Please enroll. Enroll at https://api.example/portal?code=1"
 
 
@@ -91,7 +92,7 @@ def test_an_exempt_user_with_a_wrong_password_is_refused() -> None:
 @pytest.mark.parametrize("at", ["preauth", "auth"])
 def test_failmode_safe_lets_in_when_duo_is_away_before_the_user_was_asked(at: str) -> None:
     """ServiceUnavailable and safe: an accept that is logged as a bypass."""
-    duo = FakeDuo(preauth_answer=AWAY) if at == "preauth" else FakeDuo(auth_answer=AWAY)
+    duo = FakeSecondFactor(preauth_answer=AWAY) if at == "preauth" else FakeSecondFactor(AUTH, auth_answer=AWAY)
     scene = Scene(duo=duo, policy=LoginPolicy(failmode=Failmode.SAFE))
     outcome = scene.run()
     assert (outcome.verdict, outcome.cause) == (Verdict.ACCEPT, Cause.FAILMODE_SAFE)
@@ -101,13 +102,13 @@ def test_failmode_safe_lets_in_when_duo_is_away_before_the_user_was_asked(at: st
 
 def test_failmode_secure_rejects_when_duo_is_away() -> None:
     """ServiceUnavailable and secure: a reject with a text."""
-    outcome = Scene(duo=FakeDuo(preauth_answer=AWAY), policy=LoginPolicy(failmode=Failmode.SECURE)).run()
+    outcome = Scene(duo=FakeSecondFactor(preauth_answer=AWAY), policy=LoginPolicy(failmode=Failmode.SECURE)).run()
     assert (outcome.verdict, outcome.cause) == (Verdict.REJECT, Cause.FAILMODE_SECURE)
 
 
 def test_failmode_safe_does_not_help_a_wrong_password() -> None:
     """Fail-open is for the second factor only."""
-    scene = Scene(duo=FakeDuo(preauth_answer=AWAY), policy=LoginPolicy(failmode=Failmode.SAFE))
+    scene = Scene(duo=FakeSecondFactor(preauth_answer=AWAY), policy=LoginPolicy(failmode=Failmode.SAFE))
     assert scene.run("wrong").verdict is Verdict.REJECT
 
 
@@ -123,7 +124,7 @@ def test_our_misconfiguration_and_a_lost_answer_reject_in_both_modes(
     mode: Failmode, fault: Exception, cause: Cause
 ) -> None:
     """Whoever can provoke these must not buy a bypass."""
-    outcome = Scene(duo=FakeDuo(auth_answer=fault), policy=LoginPolicy(failmode=mode)).run()
+    outcome = Scene(duo=FakeSecondFactor(AUTH, auth_answer=fault), policy=LoginPolicy(failmode=mode)).run()
     assert (outcome.verdict, outcome.cause) == (Verdict.REJECT, cause)
 
 
@@ -133,7 +134,9 @@ def test_our_misconfiguration_and_a_lost_answer_reject_in_both_modes(
 def test_an_unreachable_primary_is_silence_or_a_reject(down: PrimaryDown, verdict: Verdict) -> None:
     """Silence lets the device fail over; primary_down=reject says no."""
     fault = PrimaryUnreachable("RADIUS server 10.0.0.5", "no answer")
-    scene = Scene(primary=FakePrimary(fault=fault), policy=LoginPolicy(primary_down=down, failmode=Failmode.SAFE))
+    scene = Scene(
+        primary=FakePrimary(PASSWORD, fault=fault), policy=LoginPolicy(primary_down=down, failmode=Failmode.SAFE)
+    )
     outcome = scene.run()
     assert (outcome.verdict, outcome.cause) == (verdict, Cause.PRIMARY_UNREACHABLE)
     assert scene.duo.preauths == []
@@ -160,7 +163,7 @@ def test_an_appended_passcode_goes_to_duo_and_not_to_the_directory() -> None:
 
 def test_a_user_without_devices_may_still_append_a_passcode() -> None:
     """Hardware tokens and bypass codes need no phone."""
-    duo = FakeDuo(preauth_answer=Preauth(PreauthResult.AUTH, devices=(TOKEN,)))
+    duo = FakeSecondFactor(preauth_answer=Preauth(PreauthResult.AUTH, devices=(TOKEN,)))
     assert Scene(duo=duo).run("correct horse,123456").verdict is Verdict.ACCEPT
 
 
@@ -168,7 +171,7 @@ def test_a_user_without_devices_may_still_append_a_passcode() -> None:
 def test_no_usable_factor_is_a_reject_without_a_question(field: str) -> None:
     """No device can do it: reject, and nobody is asked."""
     devices = (TOKEN,) if field == "correct horse" else (LANDLINE, LANDLINE)
-    scene = Scene(duo=FakeDuo(preauth_answer=Preauth(PreauthResult.AUTH, devices=devices)))
+    scene = Scene(duo=FakeSecondFactor(preauth_answer=Preauth(PreauthResult.AUTH, devices=devices)))
     assert scene.run(field).cause is Cause.NO_USABLE_FACTOR
     assert scene.duo.asked == []
 
@@ -183,14 +186,14 @@ def test_factors_passcode_means_that_a_passcode_must_be_appended() -> None:
 @pytest.mark.parametrize("allowed", [True, False])
 def test_sms_sends_codes_and_never_lets_in(allowed: bool) -> None:
     """`sms` rejects this attempt even if the service said allow."""
-    duo = FakeDuo(auth_answer=AuthAnswer(allowed, "sent", "New SMS passcodes sent"))
+    duo = FakeSecondFactor(AUTH, auth_answer=AuthAnswer(allowed, "sent", "New SMS passcodes sent"))
     outcome = Scene(duo=duo).run("correct horse,sms")
     assert (outcome.verdict, outcome.cause) == (Verdict.REJECT, Cause.CODES_SENT)
 
 
 def test_a_password_with_a_comma_is_tried_whole_once_in_half_an_hour() -> None:
     """The left part was refused: the whole string is a second try, at most one per user in 30 minutes."""
-    scene = Scene(primary=FakePrimary(password="pass,123456"))  # noqa: S106 - a test's password
+    scene = Scene(primary=FakePrimary(password="pass,123456"))
     assert scene.run("pass,123456").verdict is Verdict.ACCEPT
     assert scene.primary.tried == ["pass", "pass,123456"]
     assert scene.run("pass,123456", username="Alice").verdict is Verdict.REJECT
@@ -203,7 +206,7 @@ def test_a_password_with_a_comma_is_tried_whole_once_in_half_an_hour() -> None:
 def test_the_primary_says_whether_a_second_try_could_lock_the_account(safe: bool, tries: int) -> None:
     """Where the directory can tell, its word decides."""
     refused = PrimaryOutcome(False, "wrong", alternative_is_safe=safe)
-    scene = Scene(primary=FakePrimary(refused=refused))
+    scene = Scene(primary=FakePrimary(PASSWORD, refused=refused))
     scene.run("wrong,push")
     scene.run("wrong,push")
     assert len(scene.primary.tried) == 2 * tries
@@ -211,7 +214,7 @@ def test_the_primary_says_whether_a_second_try_could_lock_the_account(safe: bool
 
 def test_the_second_reading_gets_the_automatic_factor() -> None:
     """The whole string as password means automatic selection, not the factor behind the comma."""
-    scene = Scene(primary=FakePrimary(password="pass,phone"))  # noqa: S106 - a test's password
+    scene = Scene(primary=FakePrimary(password="pass,phone"))
     scene.run("pass,phone")
     assert scene.duo.asked[0].factor is Factor.PUSH
 
@@ -241,4 +244,4 @@ def test_duo_is_asked_about_the_name_without_outer_blanks() -> None:
 def test_a_fault_that_nobody_foresaw_is_not_an_outcome() -> None:
     """The flow does not hide it: the caller rejects and logs it once."""
     with pytest.raises(ZeroDivisionError):
-        Scene(duo=FakeDuo(preauth_answer=ZeroDivisionError())).run()
+        Scene(duo=FakeSecondFactor(preauth_answer=ZeroDivisionError())).run()

@@ -1,0 +1,36 @@
+"""`make docs`: write what is generated from the declarations of the options.
+
+Makes conf/authproxy.cfg (the sample) and docs/reference/sections/NAME.md, one page a section kind. A test holds the
+files in the tree against what this would write.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from duoproxy.config.render import docs_page, sample
+from duoproxy.sections.registry import load_registry
+
+
+def generated_files() -> Mapping[Path, str]:
+    """Make the text of every generated file, by its path from the top of the project; plugins are left out."""
+    catalogue = load_registry(found=()).catalogue
+    pages = {
+        Path("docs/reference/sections") / f"{name}.md": docs_page(schema) for name, schema in catalogue.schemas.items()
+    }
+    return {Path("conf/authproxy.cfg"): sample(catalogue), **pages}
+
+
+def main() -> None:
+    """Write the files below the folder that is named, or below the current one."""
+    top = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+    for path, text in generated_files().items():
+        (top / path).parent.mkdir(parents=True, exist_ok=True)
+        (top / path).write_text(text, encoding="utf-8")
+        print(path)  # noqa: T201 - a command that says what it wrote
+
+
+if __name__ == "__main__":
+    main()
