@@ -1,0 +1,165 @@
+"""[sandbox_duo]: a stand-in for the Duo service inside the proxy, with a phone page, for trying things out."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from twisted.logger import Logger
+
+from duoproxy.config.kinds import (
+    Choice,
+    Integer,
+    Kind,
+    OutputFile,
+    ParseContext,
+    Port,
+    SecretText,
+    Text,
+    ValueParseError,
+)
+from duoproxy.config.option import Numbering, option, settings
+from duoproxy.config.schema import Finding, Listener, Role, SectionSchema
+from duoproxy.sandbox.accounts import WORDS, Behaviour, parse_behaviour
+from duoproxy.sandbox.certificates import write_ca_file
+from duoproxy.sandbox.demo import DEMO_PASSWORD, banner, demo_behaviours
+from duoproxy.sandbox.duo_listener import DuoListener
+from duoproxy.secret import Secret
+from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
+from duoproxy.sections.shared_options import SectionSettings
+
+DEFAULT_PORT = 18443
+DEFAULT_LOCKOUT = 10
+LOGIN_PROGRAM = "duoproxy-login"
+
+
+class BehaviourKind(Kind[Behaviour]):
+    """A user and how it behaves: `alice push`, `ivan approve-after 2`."""
+
+    def parse(self, text: str, context: ParseContext) -> Behaviour:
+        """Read the line."""
+        try:
+            return parse_behaviour(text)
+        except ValueError as error:
+            raise ValueParseError(str(error), f"Write a name and words out of: {', '.join(WORDS)}") from None
+
+    def describe(self) -> str:
+        """Say what may be written."""
+        return f"a name, and words out of: {', '.join(WORDS)}"
+
+
+@settings
+class SandboxDuoSettings(SectionSettings):
+    """Options of [sandbox_duo]."""
+
+    ikey: str = option(
+        Text("an integration key"),
+        help="The integration key that is served; the server sections have the same.",
+        example="DISANDBOX00000000000",
+    )
+    skey: Secret = option(
+        SecretText("the secret key"),
+        help="The secret key that goes with it; the server sections have the same.",
+        example="file:sandbox_skey.txt",
+    )
+    ca_file: Path = option(
+        OutputFile(),
+        help="Where each start writes the throw-away CA certificate; http_ca_certs_file of the server sections names "
+        "the same file. A file that the sandbox has not made is left alone.",
+        example="sandbox-ca.pem",
+    )
+    interface: str = option(
+        Choice("127.0.0.1", "::1"), default="127.0.0.1", help="Loopback address to listen on.", inherited=False
+    )
+    port: int = option(Port(), default=DEFAULT_PORT, help="TCP port to listen on.", inherited=False)
+    user: Mapping[int, Behaviour] = option(
+        BehaviourKind(),
+        default={},
+        numbered=Numbering.FROM_ONE,
+        help="A user: a name, the devices (push: a smartphone; phone: calls and SMS; sms: SMS only; passcode: a token, "
+        "with a code that always works if one follows), and what happens: approve-after N, deny-after N, "
+        "fraud-after N, deny, fraud, timeout, enroll, bypass, locked, disabled. Without it the push waits for an answer "
+        "on the phone page. The name * stands for every name that is not listed. Without any user: those of the "
+        "demonstration.",
+        example="alice push",
+    )
+    lockout_after: int = option(
+        Integer(0, 1_000_000), default=DEFAULT_LOCKOUT, help="Failed attempts until a user is locked out; 0: never."
+    )
+
+
+def find_faults(section: SandboxDuoSettings) -> Iterable[Finding]:
+    """Find users that are listed twice."""
+    seen: dict[str, int] = {}
+    for number, behaviour in section.user.items():
+        first = seen.setdefault(behaviour.name.casefold(), number)
+        if first != number:
+            yield f"user_{number}", f"its name is also that of user_{first}", "Delete one of the two"
+
+
+def listens_on(section: SandboxDuoSettings) -> Sequence[Listener]:
+    """The one TCP address."""
+    return [("tcp", section.interface, section.port)]
+
+
+class SandboxDuo(ServerSection):
+    """Runs the stand-in, and says at each start that it is one."""
+
+    schema = SectionSchema(
+        name="sandbox_duo",
+        role=Role.SERVER,
+        summary="NOT SECURE: a stand-in for the Duo service on this machine, with a page that is the phone.",
+        settings_class=SandboxDuoSettings,
+        loopback_only=True,
+        listens=listens_on,
+        check=find_faults,
+    )
+    settings: SandboxDuoSettings
+
+    def __init__(
+        self, settings: SandboxDuoSettings, environment: Environment, client: ClientSection | None = None
+    ) -> None:
+        super().__init__(settings, environment, client)
+        self._log = Logger(namespace=environment.section_name)
+        self._behaviours = tuple(settings.user.values()) or demo_behaviours()
+        self._base_url = f"https://localhost:{settings.port}"
+        self.listener = DuoListener(
+            reactor=environment.reactor,
+            behaviours=self._behaviours,
+            ikey=settings.ikey,
+            skey=settings.skey,
+            random_bytes=environment.random_bytes,
+            wall_time=time.time,
+            base_url=self._base_url,
+            lockout_after=settings.lockout_after,
+        )
+
+    def bind(self) -> None:
+        """Write the CA file, which other sections read when they start, and take the port."""
+        self.listener.listen(self.settings.interface, self.settings.port)
+        write_ca_file(self.settings.ca_file, self.listener.certificates.ca_pem)
+
+    async def start(self) -> None:
+        """Tell people where everything is: in the log, and on standard output if the log goes elsewhere."""
+        password = "" if self.settings.user else DEMO_PASSWORD
+        lines = banner(self._base_url, self._behaviours, _program(), password)
+        for line in lines:
+            self._log.warn("{line}", line=line)
+        if not getattr(self.environment.main, "log_stdout", False):
+            sys.stdout.write("\n".join([*lines, ""]))
+            sys.stdout.flush()
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        await self.listener.stop()
+
+
+def _program() -> str:
+    """How the login command is called here: the one beside this Python if there is one, else by its name."""
+    beside = Path(sys.executable).with_name(LOGIN_PROGRAM)
+    if not beside.exists():
+        return LOGIN_PROGRAM
+    here = Path.cwd()
+    return str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside)
