@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pytest
 
-from tests.peers import peer, proxy
+from tests.peers import peer, proxy, sandbox
 from tests.peers.server import READY_DEADLINE_S, Readiness, RunningServer, start_server
 
 
@@ -70,6 +70,26 @@ def run_proxy(tmp_path: Path, running: list[RunningServer]) -> StartProxy:
         server = proxy.start_proxy(tmp_path / name, sections, name=name)
         running.append(server)
         return server
+
+    return start
+
+
+class RunSandbox(Protocol):
+    """Starts our proxy on its own sandbox; `more` goes over the sections of `tests.peers.sandbox.sandbox_sections`."""
+
+    def __call__(
+        self, more: proxy.Sections | None = None, users: Mapping[str, str] = sandbox.USERS
+    ) -> sandbox.SandboxProxy: ...
+
+
+@pytest.fixture
+def run_sandbox(run_proxy: StartProxy) -> RunSandbox:
+    """Start our own proxy on its sandbox, on free ports, and wait until it is ready."""
+
+    def start(more: proxy.Sections | None = None, users: Mapping[str, str] = sandbox.USERS) -> sandbox.SandboxProxy:
+        ports = sandbox.new_ports()
+        sections = sandbox.merged(sandbox.sandbox_sections(ports, users), more or {})
+        return sandbox.SandboxProxy(run_proxy(sections), ports)
 
     return start
 
