@@ -18,7 +18,7 @@ _NUMBERED_NAME: Final = re.compile(r"(.+?)([1-9][0-9]{0,3})")
 _FINAL_DIGITS: Final = re.compile(r"[0-9]+$")
 
 
-def no_dictionary(extra_files: tuple[Path, ...]) -> AttributeDictionary:
+def no_dictionary(*extra_files: Path) -> AttributeDictionary:
     """Stand in for a loader where no section has an option with attribute names."""
     return _EmptyDictionary()
 
@@ -38,12 +38,12 @@ class Catalogue:
     Attributes:
         schemas: by name; `main` is one of them.
         planned: names of sections that this version knows but does not serve, each with what is to be said of it.
-        load_dictionary: gives the RADIUS attribute names: ours and those of the files that the administrator names.
+        dictionary_loader: gives the RADIUS attribute names, ours and those of the files that are its arguments.
     """
 
     schemas: Mapping[str, SectionSchema]
     planned: Mapping[str, str] = Factory(dict)
-    load_dictionary: Callable[[tuple[Path, ...]], AttributeDictionary] = no_dictionary
+    dictionary_loader: Callable[..., AttributeDictionary] = no_dictionary
 
     def resolve(self, name: str) -> tuple[SectionSchema, int | None] | None:
         """Find the kind and the number of a heading (lower case): `radius_client2` is the second [radius_client]."""

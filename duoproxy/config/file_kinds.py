@@ -89,7 +89,7 @@ class SecretText(Kind[Secret]):
     def _from_file(self, path: Path, context: ParseContext) -> Secret:
         octets = _read(path, MAX_SECRET_BYTES + 3)
         if _others_can_read(path):
-            context.warn(f"everybody on this machine can read {path}", f"Run: chmod o-r {path}")
+            context.warn(f"everybody on this machine can read {path}", f"Run chmod o-r {path} to change that")
         for newline in (b"\r\n", b"\n"):
             if octets.endswith(newline):
                 octets = octets.removesuffix(newline)

@@ -16,6 +16,8 @@ PALOALTO_CLIENT_SOURCE_IP = "25461:7"
 MAX_ATTRIBUTE_NAME_CHARS = 253
 MAX_SUGGESTIONS = 3
 
+_USUAL_NAMES = {4: "NAS-IP-Address", 31: "Calling-Station-Id"}
+"""Names for defaults in docs, where no dictionary is at hand."""
 _NUMERIC_HINT = (
     "An attribute that the dictionary does not know can be written as a number (31) or as Vendor-Id:Type (25461:7)"
 )
@@ -32,6 +34,10 @@ class AttributeName(Kind["AttributeId"]):
     def describe(self) -> str:
         """Say what may be written."""
         return "a RADIUS attribute name, a number, Vendor-Id:Type, or paloalto"
+
+    def show(self, value: AttributeId) -> str:
+        """Write it as in a file."""
+        return _show(value)
 
     def completions(self) -> tuple[str, ...]:
         """Offer the usual ones."""
@@ -53,6 +59,17 @@ class AttributeNames(Kind["frozenset[AttributeId]"]):
     def describe(self) -> str:
         """Say what may be written."""
         return "a comma list of RADIUS attribute names, numbers or Vendor-Id:Type"
+
+    def show(self, value: frozenset[AttributeId]) -> str:
+        """Write it as in a file."""
+        return ", ".join(sorted(_show(attribute_id) for attribute_id in value))
+
+
+def _show(attribute_id: AttributeId) -> str:
+    number = str(attribute_id.number)
+    if attribute_id.vendor:
+        return f"{attribute_id.vendor}:{number}"
+    return _USUAL_NAMES.get(attribute_id.number, number)
 
 
 def _look_up(name: str, context: ParseContext) -> AttributeId:

@@ -217,8 +217,10 @@ def _unknown_option(reading: SectionReading, entry: IniEntry, catalogue: Catalog
     near = nearest(entry.key, spellings)
     restricting = [name for name in near if spellings[name].restricts]
     if restricting:
-        what = f"the option is unknown, and {restricting[0]} restricts who gets in"
-        findings.error(entry.line, reading.name, quoted_key(entry.key), what, f"Write {restricting[0]}, or delete it")
+        what = f"the option is unknown, and near to {restricting[0]}, which decides who gets in"
+        findings.error(
+            entry.line, reading.name, quoted_key(entry.key), what, f"Write {restricting[0]}, or delete the line"
+        )
         return
     owners = [name for name in catalogue.owners(entry.key) if name != reading.schema.name]
     if near:

@@ -64,7 +64,7 @@ class Configuration:
         clients: client sections in the order of the file.
         servers: server sections in the order of the file.
         warnings: what is doubtful.
-        dictionary: what the catalogue's `load_dictionary` gave.
+        dictionary: what the catalogue's `dictionary_loader` gave.
     """
 
     path: Path
@@ -162,14 +162,14 @@ class _Validation:
         if assignment is not None and self._fetch:
             try:
                 paths = assignment.option.kind.parse(assignment.entry.value, context)
-                return self._catalogue.load_dictionary(tuple(paths) if isinstance(paths, tuple) else (paths,))
+                return self._catalogue.dictionary_loader(*(paths if isinstance(paths, tuple) else (paths,)))
             except ValueParseError:
                 pass  # told when [main] is read
             except (DuoproxyError, OSError, ValueError) as error:
                 what = f"the dictionary cannot be used: {error}"
                 line, section = main.place(DICTIONARY_OPTION)
                 self.findings.error(line, section, DICTIONARY_OPTION, what, "Mend the file, or delete the option")
-        return self._catalogue.load_dictionary(())
+        return self._catalogue.dictionary_loader()
 
     def _read_section(self, reading: SectionReading, context: ParseContext) -> None:
         own = Findings(self.findings.file)
@@ -206,7 +206,7 @@ class _Validation:
             return
         if stat.S_ISREG(mode) and mode & stat.S_IROTH:
             what = "everybody on this machine can read this file, and there are secrets in it"
-            self.findings.warning(None, "", "", what, f"Run: chmod o-r {self._path}")
+            self.findings.warning(None, "", "", what, f"Run chmod o-r {self._path} to change that")
 
 
 def _configured(reading: SectionReading, client: str | None = None) -> ConfiguredSection:

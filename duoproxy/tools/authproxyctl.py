@@ -1,0 +1,181 @@
+"""authproxyctl: what an administrator asks about a configuration, without starting anything and without root.
+
+Exit codes: 0 fine (warnings too), 1 problems in the file, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from duoproxy import __version__
+from duoproxy.config.catalogue import Catalogue
+from duoproxy.config.near import nearest
+from duoproxy.config.problems import Problem
+from duoproxy.config.render import completion, options_text, sample
+from duoproxy.config.schema import SectionSchema
+from duoproxy.config.validate import check_configuration
+from duoproxy.errors import ConfigError
+from duoproxy.service.options import DEFAULT_CONFIG
+
+EXIT_PROBLEMS = 1
+
+_EPILOG = "Exit codes: 0 fine, 1 problems, 2 wrong usage."
+
+
+@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def main(context: click.Context) -> None:
+    r"""Check and describe configurations of duoproxy.
+
+    \b
+    Examples:
+      authproxyctl check                      the file of this machine
+      authproxyctl check ./authproxy.cfg      any file, without root
+      authproxyctl options radius_client      what may be written there
+      authproxyctl sample > authproxy.cfg     a commented file to begin with
+    """
+    if context.obj is None:
+        context.obj = _installed_catalogue
+
+
+@main.command(epilog=_EPILOG)
+@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_CONFIG)
+@click.option("--no-files", is_flag=True, help="Do not look at files, variables and credentials that FILE names.")
+@click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
+@click.pass_obj
+def check(load_catalogue: Callable[[], Catalogue], file: Path, no_files: bool, as_json: bool) -> None:
+    r"""Tell every problem of FILE: errors, which keep the proxy from starting, and warnings.
+
+    \b
+    Examples:
+      authproxyctl check
+      authproxyctl check --no-files copy-from-server.cfg
+      authproxyctl check --json authproxy.cfg | jq '.problems[].text'
+    """
+    problems = check_configuration(file, load_catalogue(), fetch=not no_files)
+    errors = sum(problem.is_error for problem in problems)
+    if as_json:
+        click.echo(json.dumps(_report(file, problems, errors), indent=2, ensure_ascii=False))
+    else:
+        for problem in problems:
+            click.echo(str(problem))
+        click.echo(_summary(file, errors, len(problems) - errors))
+    if errors:
+        raise SystemExit(EXIT_PROBLEMS)
+
+
+@main.command(epilog=_EPILOG)
+@click.argument("section", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the options as JSON, for editors.")
+@click.pass_obj
+def options(load_catalogue: Callable[[], Catalogue], section: str | None, as_json: bool) -> None:
+    r"""Describe the options of SECTION, or list the sections that there are.
+
+    \b
+    Examples:
+      authproxyctl options
+      authproxyctl options radius_server_auto
+      authproxyctl options --json > completion.json
+    """
+    catalogue = load_catalogue()
+    schemas = list(catalogue.schemas.values()) if section is None else [_find_schema(catalogue, section)]
+    if as_json:
+        described = [completion(schema) for schema in schemas]
+        click.echo(json.dumps(described[0] if section else described, indent=2, ensure_ascii=False))
+    elif section is None:
+        click.echo(_list_of_sections(catalogue))
+    else:
+        click.echo(options_text(schemas[0]), nl=False)
+
+
+@main.command("sample", epilog=_EPILOG)
+@click.pass_obj
+def sample_command(load_catalogue: Callable[[], Catalogue]) -> None:
+    r"""Print a commented configuration with every section and option.
+
+    \b
+    Example:
+      authproxyctl sample > authproxy.cfg
+    """
+    click.echo(sample(load_catalogue()), nl=False)
+
+
+@main.command(epilog=_EPILOG)
+def version() -> None:
+    r"""Print the version.
+
+    \b
+    Example:
+      authproxyctl version
+    """
+    click.echo(f"duoproxy {__version__}")
+
+
+def _installed_catalogue() -> Catalogue:
+    """Load the sections of this installation; they bring Twisted along, which `version` does not need."""
+    from duoproxy.sections.registry import load_registry
+
+    try:
+        return load_registry().catalogue
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(EXIT_PROBLEMS) from None
+
+
+def _find_schema(catalogue: Catalogue, written: str) -> SectionSchema:
+    name = written.strip("[] ").lower()
+    resolved = catalogue.resolve(name)
+    if resolved is not None:
+        return resolved[0]
+    sentence = catalogue.planned_sentence(name)
+    if sentence is not None:
+        raise click.UsageError(f"[{name}] {sentence}")
+    near = nearest(name, catalogue.schemas)
+    hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(catalogue.schemas)}."
+    raise click.UsageError(f"There is no section [{name}]. {hint}")
+
+
+def _list_of_sections(catalogue: Catalogue) -> str:
+    width = max(len(name) for name in [*catalogue.schemas, *catalogue.planned]) + 2
+    lines = [f"{name:<{width}}{schema.summary}" for name, schema in catalogue.schemas.items()]
+    lines += [f"{name:<{width}}{sentence}" for name, sentence in catalogue.planned.items()]
+    return "\n".join(lines)
+
+
+def _summary(file: Path, errors: int, warnings: int) -> str:
+    counted = [_count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number]
+    if errors:
+        return f"{file}: {', '.join(counted)}. The proxy would not start."
+    return f"{file}: fine{', ' + counted[0] if counted else ''}. The proxy would start with it."
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _report(file: Path, problems: Sequence[Problem], errors: int) -> dict[str, Any]:
+    return {
+        "file": str(file),
+        "ok": errors == 0,
+        "errors": errors,
+        "warnings": len(problems) - errors,
+        "problems": [_problem_fields(problem) for problem in problems],
+    }
+
+
+def _problem_fields(problem: Problem) -> dict[str, Any]:
+    return {
+        "severity": problem.severity.value,
+        "file": problem.file,
+        "line": problem.line,
+        "section": problem.section,
+        "option": problem.option,
+        "what": problem.what,
+        "remedy": problem.remedy,
+        "text": str(problem),
+    }
