@@ -80,8 +80,8 @@ class SandboxDuoSettings(SectionSettings):
         numbered=Numbering.FROM_ONE,
         help="A user: a name, the devices (push: a smartphone; phone: calls and SMS; sms: SMS only; passcode: a token, "
         "with a code that always works if one follows), and what happens: approve-after N, deny-after N, "
-        "fraud-after N, deny, fraud, timeout, enroll, bypass, locked, disabled. Without it the push waits for an answer "
-        "on the phone page. The name * stands for every name that is not listed. Without any user: those of the "
+        "fraud-after N, deny, fraud, timeout, enroll, bypass, locked, disabled. Without it the push waits for an "
+        "answer on the phone page. The name * stands for every name that is not listed. Without any user: those of the "
         "demonstration.",
         example="alice push",
     )
