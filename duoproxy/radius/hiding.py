@@ -63,7 +63,7 @@ def reveal_password(hidden: bytes, secret: bytes, request_authenticator: bytes) 
 
 
 def distinct_salts(count: int, random_bytes: Callable[[int], bytes]) -> list[bytes]:
-    """Draw `count` (at most 200) salts, no two alike, each with its top bit set, as one packet needs them.
+    """Draw `count` (at most 32,768) salts, no two alike, each with its top bit set, as one packet needs them.
 
     Source: RFC 2548 §2.4.2, RFC 2868 §3.5.
     """
