@@ -7,6 +7,7 @@ of a dual-stack socket is shown as an IPv4 address everywhere outside this modul
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 import struct
 
@@ -70,6 +71,20 @@ def socket_address(endpoint: Endpoint, family: int) -> tuple[str, int] | tuple[s
     if "." in address and ":" not in address:
         address = _MAPPED_TEXT + address
     return address, port, 0, _scope_id(scope)
+
+
+def canonical_host(host: str) -> str:
+    """Write an address as `source_endpoint` writes it, so that the two can be compared.
+
+    Raises:
+        ValueError: `host` is no address.
+        OSError: it names an interface that does not exist.
+    """
+    address, _, scope = host.partition("%")
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return f"{parsed}%{_scope_id(scope)}" if scope else str(parsed)
 
 
 def _scope_id(scope: str) -> int:

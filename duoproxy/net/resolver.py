@@ -21,7 +21,7 @@ from duoproxy.net.radius_sentences import name_lookup_failed, name_moved
 
 REFRESH_S: Final = 60.0
 FIRST_ANSWER_WAIT_S: Final = 5.0
-"""How long a start or a login waits for the first answer about a name."""
+"""How long after the first question about a name a start or a login waits for an answer."""
 MAX_NAMES: Final = 256
 
 Lookup = Callable[[str], Awaitable[list[str]]]
@@ -32,6 +32,7 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 class _Name:
     address: str | None = None
     looking_up: bool = False
+    wait_until: float | None = None
     waiting: list[Deferred[None]] = field(factory=list)
 
 
@@ -83,13 +84,15 @@ class Resolver:
                 return None
             known = self._names[name] = _Name()
             self._begin(name, known)
-        if known.address is None and known.looking_up:
-            await self._first_answer(known)
+        if known.address is None and known.looking_up and known.wait_until is not None:
+            await self._first_answer(known, known.wait_until - self._reactor.seconds())
         return known.address
 
-    async def _first_answer(self, known: _Name) -> None:
+    async def _first_answer(self, known: _Name, wait_s: float) -> None:
+        if wait_s <= 0:
+            return
         waiting: Deferred[None] = Deferred()
-        waiting.addTimeout(FIRST_ANSWER_WAIT_S, self._reactor)
+        waiting.addTimeout(wait_s, self._reactor)
         known.waiting.append(waiting)
         try:
             await waiting
@@ -107,6 +110,8 @@ class Resolver:
         if known.looking_up:
             return  # the system's resolver is slow: one thread per name, never a second
         known.looking_up = True
+        if known.wait_until is None:
+            known.wait_until = self._reactor.seconds() + FIRST_ANSWER_WAIT_S
         Deferred.fromCoroutine(self._look_up(name, known)).addErrback(self._log_fault)
 
     async def _look_up(self, name: str, known: _Name) -> None:

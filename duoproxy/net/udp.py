@@ -7,7 +7,6 @@ descriptor of its own. It knows octets and endpoints only. Source: RFC 2865 §3,
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -276,10 +275,10 @@ def source_host_towards(host: str) -> str | None:
 
     Nothing is sent.
     """
-    family = socket.AF_INET6 if ipaddress.ip_address(host.partition("%")[0]).version == 6 else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        try:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.connect(packet_info.socket_address((host, 9), family))
-        except OSError:
-            return None
-        return str(sock.getsockname()[0])
+            return str(sock.getsockname()[0])
+    except OSError:
+        return None
