@@ -59,9 +59,8 @@ def test_only_the_drawn_edges_are_excepted() -> None:
 
 def test_every_built_in_section_is_under_the_law_of_sections() -> None:
     """Two sections never import each other, nor by way of a third file; the registry says what is a section."""
-    from duoproxy.sections.registry import (
-        BUILT_IN,
-    )  # here, so that a section that cannot be imported hides no other test
+    # Imported here, so that a section that cannot be imported hides no other test.
+    from duoproxy.sections.registry import BUILT_IN
 
     listed = set(contracts()["sections"]["modules"].split())
     assert listed == {section.__module__ for section in BUILT_IN}
