@@ -9,6 +9,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from duoproxy.duoapi.answers import BAD_IKEY, BAD_SIGNATURE, BAD_TIMESTAMP, WRONG_APPLICATION_TYPE, ErrorAnswer
+from duoproxy.duoapi.limits import LOGIN_BUDGET_S
 
 
 @frozen
@@ -51,7 +52,7 @@ def refusal(error: ErrorAnswer, section: str, ikey: str) -> Clauses:
     if error.is_rate_limit:
         return Clauses("it was asked too often (HTTP 429), also after waiting", "spread the logins over more time")
     if error.status == 404:
-        return Clauses("it knows neither generation of the API (HTTP 404)", f"check api_host of [{section}]")
+        return Clauses("it does not know the API (HTTP 404)", f"check api_host and api_generation of [{section}]")
     remedy = f"check ikey, skey and api_host of [{section}], and the user name"
     return Clauses(f"it refuses the request ({error})", remedy)
 
@@ -91,7 +92,7 @@ def unknown_host(section: str) -> Clauses:
 
 def connect_timeout(limit_s: float, port: int) -> Clauses:
     """Say that a connection took too long."""
-    return Clauses(f"no connection within {limit_s:g} s", f"let this machine reach api_host at TCP port {port}")
+    return Clauses(f"no connection within {limit_s:.3g} s", f"let this machine reach api_host at TCP port {port}")
 
 
 def tls_failure(reason: str) -> Clauses:
@@ -129,7 +130,7 @@ def proxy_unreachable(proxy: str, reason: str) -> Clauses:
 
 def answer_timeout(limit_s: float) -> Clauses:
     """Say that an answer took too long."""
-    return Clauses(f"no answer within {limit_s:g} s")
+    return Clauses(f"no answer within {limit_s:.3g} s")
 
 
 def connection_lost() -> Clauses:
@@ -140,6 +141,11 @@ def connection_lost() -> Clauses:
 def answer_too_long(limit_bytes: int) -> Clauses:
     """Say that an answer was longer than any of the API's."""
     return Clauses(f"the answer is longer than {limit_bytes} octets")
+
+
+def budget_spent() -> Clauses:
+    """Say that the time for everything before the user is asked is used up."""
+    return Clauses(f"the {LOGIN_BUDGET_S:g} s for everything before the user is asked are used up")
 
 
 def stopping() -> Clauses:

@@ -1,0 +1,235 @@
+"""The connections to the API host of one section.
+
+Owns how they are opened (name, proxy, TLS verified before anything is sent), how many there are, and which of the idle
+ones is taken. What goes over one of them stands in `duoproxy.net.duo_channel`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from attrs import frozen
+from OpenSSL import SSL
+from twisted.internet.defer import CancelledError, DeferredList
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from duoproxy.duoapi import sentences
+from duoproxy.duoapi.sentences import Clauses
+from duoproxy.errors import DuoproxyError
+from duoproxy.net.deadlines import Expired, within
+from duoproxy.net.duo_channel import Channel, Link, NotSent
+from duoproxy.net.http_connect import TunnelEndpoint, TunnelRefused
+from duoproxy.net.tls import CertificateRefused, StrictClientTls, TrustRoots
+
+MAX_IDLE = 32
+HTTPS_PORT = 443
+
+
+class TooManyOpen(DuoproxyError):
+    """As many connections as are allowed are in use.
+
+    Attributes:
+        limit: how many.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} connections are in use")
+        self.limit = limit
+
+
+@frozen
+class Route:
+    """Where the API host is.
+
+    Attributes:
+        host: name or address.
+        port: TCP port.
+        proxy: address and port of the HTTP proxy on the way, or None.
+        section: name of the INI section, for sentences.
+    """
+
+    host: str
+    port: int
+    proxy: tuple[str, int] | None
+    section: str
+
+    @property
+    def authority(self) -> str:
+        """Host, and port where it is not 443, as a URL has them."""
+        name = f"[{self.host}]" if ":" in self.host else self.host
+        return name if self.port == HTTPS_PORT else f"{name}:{self.port}"
+
+
+def split_api_host(api_host: str) -> tuple[str, int]:
+    """Split `api_host` into name and port; without a port it is 443.
+
+    Raises:
+        ValueError: the port is not a number from 1 to 65535.
+    """
+    if api_host.startswith("["):
+        host, _, rest = api_host[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif api_host.count(":") > 1:
+        host, port = api_host, ""
+    else:
+        host, _, port = api_host.partition(":")
+    number = int(port) if port else HTTPS_PORT
+    if not 0 < number < 65536:
+        raise ValueError(f"{number} is no port")
+    return host, number
+
+
+class DuoConnections:
+    """Idle connections, and new ones.
+
+    Attributes:
+        open_count: connections that are being opened, in use, or idle.
+    """
+
+    def __init__(self, reactor: Any, route: Route, trust_roots: TrustRoots, max_in_use: int) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            reactor: gives time, TCP and name resolution.
+            route: where to.
+            trust_roots: whom to trust.
+            max_in_use: how many may be in use at once.
+        """
+        self._reactor = reactor
+        self._route = route
+        self._tls = StrictClientTls(route.host, trust_roots)
+        self._max_in_use = max_in_use
+        self._idle: list[Channel] = []
+        self._links: set[Link] = set()
+        self._opening = 0
+        self._stopped = False
+
+    @property
+    def open_count(self) -> int:
+        """How many connections there are, those that are being opened included."""
+        return self._opening + len(self._links)
+
+    def take_idle(self, max_age_s: float | None = None) -> Channel | None:
+        """Give the idle connection that answered last, or None.
+
+        Args:
+            max_age_s: only one that answered within so many seconds; None: any.
+        """
+        self._idle = [channel for channel in self._idle if channel.is_usable]
+        if not self._idle:
+            return None
+        age_s = self._reactor.seconds() - self._idle[-1].answered_at
+        if max_age_s is not None and not 0 <= age_s <= max_age_s:
+            return None
+        return self._idle.pop()
+
+    def give_back(self, channel: Channel) -> None:
+        """Keep a connection for the next request; the one that is idle longest gives way beyond `MAX_IDLE`."""
+        if self._stopped or not channel.is_usable:
+            channel.link.abort()
+            return
+        self._idle.append(channel)
+        if len(self._idle) > MAX_IDLE:
+            self._idle.pop(0).link.abort()
+
+    async def connect(self, limit_s: float) -> Channel:
+        """Open a new connection, its TLS handshake included.
+
+        Args:
+            limit_s: seconds.
+
+        Raises:
+            NotSent: it did not come about.
+            TooManyOpen: too many are in use already.
+        """
+        self._require_running()
+        if self.open_count - len(self._idle) >= self._max_in_use:
+            raise TooManyOpen(self._max_in_use)
+        self._opening += 1
+        try:
+            link = await self._open(limit_s)
+        finally:
+            self._opening -= 1
+        self._links.add(link)
+        link.gone.addCallback(lambda _: self._links.discard(link))
+        try:
+            self._require_running()
+        except NotSent:
+            link.abort()
+            raise
+        return Channel(self._reactor, link, self._route.authority)
+
+    def _require_running(self) -> None:
+        if self._stopped:
+            raise NotSent(sentences.stopping(), again=False)
+
+    async def _open(self, limit_s: float) -> Link:
+        link = Link()
+        factory = TLSMemoryBIOFactory(self._tls, True, Factory.forProtocol(lambda: link), clock=self._reactor)
+        attempt = self._endpoint().connect(factory).addCallback(lambda _: link.ready)
+        try:
+            await within(self._reactor, limit_s, attempt)
+        except CancelledError:
+            raise
+        except Expired:
+            raise NotSent(sentences.connect_timeout(limit_s, self._route.port), again=False) from None
+        except Exception as fault:
+            raise self._not_connected(fault) from fault
+        return link
+
+    def _endpoint(self) -> IStreamClientEndpoint:
+        route = self._route
+        host, port = route.proxy or (route.host, route.port)
+        direct = HostnameEndpoint(self._reactor, host, port)
+        return TunnelEndpoint(direct, route.host, route.port) if route.proxy else direct
+
+    def _not_connected(self, fault: Exception) -> NotSent:
+        """Put into words why no connection came about."""
+        if isinstance(fault, CertificateRefused):
+            clauses = sentences.untrusted_certificate(fault.issuer, fault.reason)
+            return NotSent(clauses, again=False, certificate=True)
+        if isinstance(fault, TunnelRefused):
+            return NotSent(sentences.proxy_refused(self._proxy_name(), str(fault)), again=False)
+        if isinstance(fault, SSL.Error):
+            return NotSent(sentences.tls_failure(_openssl_words(fault)), again=False)
+        if isinstance(fault, ConnectionClosed):
+            return NotSent(sentences.tls_failure("the other side ended it during the handshake"))
+        return NotSent(self._unreachable(fault))
+
+    def _unreachable(self, fault: Exception) -> Clauses:
+        reason = "name not found" if isinstance(fault, DNSLookupError) else _system_words(fault)
+        if self._route.proxy is not None:
+            return sentences.proxy_unreachable(self._proxy_name(), reason)
+        if isinstance(fault, DNSLookupError):
+            return sentences.unknown_host(self._route.section)
+        return sentences.no_connection(reason, self._route.port)
+
+    def _proxy_name(self) -> str:
+        host, port = self._route.proxy or ("", 0)
+        return f"{host}:{port}"
+
+    async def stop(self) -> None:
+        """End every connection and wait until all are gone."""
+        self._stopped = True
+        self._idle.clear()
+        links = list(self._links)
+        for link in links:
+            link.abort()
+        await DeferredList([link.gone for link in links])
+
+
+def _system_words(fault: Exception) -> str:
+    number = fault.osError if isinstance(fault, ConnectError) else None
+    return os.strerror(number) if isinstance(number, int) else type(fault).__name__
+
+
+def _openssl_words(fault: SSL.Error) -> str:
+    queue = fault.args[0] if fault.args else None
+    if isinstance(queue, list) and queue and len(queue[-1]) == 3:
+        return str(queue[-1][2])
+    return type(fault).__name__
