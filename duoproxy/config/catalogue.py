@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +12,10 @@ from attrs import Factory, frozen
 
 from duoproxy.config.kind import AttributeDictionary
 from duoproxy.config.near import nearest
-from duoproxy.config.option import Option
+from duoproxy.config.option_index import OptionIndex
 from duoproxy.config.schema import Role, SectionSchema
 
 _NUMBERED_NAME: Final = re.compile(r"(.+?)([1-9][0-9]{0,3})")
-_FINAL_DIGITS: Final = re.compile(r"[0-9]+$")
 
 
 def no_dictionary(*extra_files: Path) -> AttributeDictionary:
@@ -58,20 +58,25 @@ class Catalogue:
 
     def near_names(self, name: str) -> list[str]:
         """Name the sections that an unknown heading may be a slip of."""
-        return nearest(_FINAL_DIGITS.sub("", name), [*self.schemas, *self.planned])
+        return nearest(name.rstrip("0123456789"), [*self.schemas, *self.planned])
 
     def of_role(self, role: Role) -> list[SectionSchema]:
         """List the kinds of one role."""
         return [schema for schema in self.schemas.values() if schema.role is role]
 
-    def inheritable(self) -> Iterator[Option]:
-        """List the options that may stand in [main] because some section inherits them."""
-        for schema in self.schemas.values():
-            yield from (option for option in schema.options if schema.role is Role.MAIN or option.inherited)
+    @cached_property
+    def inheritable(self) -> OptionIndex:
+        """Finds the options that may stand in [main] because it has them or some section inherits them."""
+        return OptionIndex(
+            option
+            for schema in self.schemas.values()
+            for option in schema.options
+            if schema.role is Role.MAIN or option.inherited
+        )
 
-    def owners(self, option_name: str) -> list[str]:
-        """Name the kinds of sections that have an option."""
-        return [schema.name for schema in self.schemas.values() if schema.option(option_name)]
+    def owners(self, key: str) -> list[str]:
+        """Name the kinds of sections that have an option of this key."""
+        return [schema.name for schema in self.schemas.values() if schema.index.find(key)]
 
 
 def _split(name: str) -> tuple[str, int | None]:

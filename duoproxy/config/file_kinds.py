@@ -7,7 +7,7 @@ import re
 import stat
 from pathlib import Path
 
-from duoproxy.config.kind import Kind, ParseContext, ValueParseError
+from duoproxy.config.kind import Kind, ParseContext, Reach, ValueParseError
 from duoproxy.config.problems import quoted
 from duoproxy.secret import Secret
 
@@ -18,7 +18,7 @@ PLACEHOLDER = "REPLACE_THIS"
 MAX_SECRET_BYTES = 4096
 """The longest secret."""
 PLACEHOLDER_SECRET = Secret(b"not looked at")
-"""Stands in for a secret from elsewhere when a copied file is checked (`ParseContext.fetch` is False)."""
+"""Stands in for a secret that only the service itself can fetch, when somebody else checks the file."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]{1,255}")
@@ -45,17 +45,12 @@ class SecretText(Kind[Secret]):
         source, _, name = text.partition(":")
         if is_clear_text(text):
             secret = Secret(text)
-        elif not context.fetch:
-            context.warn(
-                f"the secret comes from {source}: and was not looked at", "Check it on the machine that uses it"
-            )
-            return PLACEHOLDER_SECRET
         elif source == "env":
-            secret = self._from_environment(name, context)
+            secret = _from_environment(name, context)
+        elif source == "credential":
+            secret = self._from_credential(name, context)
         else:
-            secret = self._from_file(
-                self._credential(name, context) if source == "credential" else context.path(name), context
-            )
+            secret = self._from_file(context.path(name), context)
         if len(secret) > MAX_SECRET_BYTES:
             raise _fault(f"the secret is longer than {MAX_SECRET_BYTES} bytes", "Write a shorter one")
         return secret
@@ -68,35 +63,44 @@ class SecretText(Kind[Secret]):
         """Show five asterisks."""
         return str(value)
 
-    def _from_environment(self, name: str, context: ParseContext) -> Secret:
-        if not _VARIABLE.fullmatch(name):
-            raise _fault("what follows env: is not the name of an environment variable", "Write env:NAME")
-        if not context.environ.get(name):
-            raise _fault(f"the environment variable {name} is not set or empty", f"Set {name} for the service")
-        return Secret(context.environ[name])
-
-    def _credential(self, name: str, context: ParseContext) -> Path:
+    def _from_credential(self, name: str, context: ParseContext) -> Secret:
         if not _CREDENTIAL.fullmatch(name) or name in (".", ".."):
             raise _fault("what follows credential: is not the name of a systemd credential", "Write credential:NAME")
         folder = context.environ.get("CREDENTIALS_DIRECTORY")
-        if not folder:
-            raise _fault(
-                f"there is no folder of systemd credentials to take {name} from",
-                f"Start the proxy as a systemd service with LoadCredential={name}:PATH",
-            )
-        return Path(folder) / name
+        if folder:
+            return self._from_file(Path(folder) / name, context)
+        if context.reach is not Reach.SERVICE:
+            return _not_looked_at("credential:", context)
+        what = f"there is no folder of systemd credentials to take {name} from"
+        raise _fault(what, f"Start the proxy as a systemd service with LoadCredential={name}:PATH")
 
     def _from_file(self, path: Path, context: ParseContext) -> Secret:
-        octets = _read(path, MAX_SECRET_BYTES + 3)
+        if not context.follows_files:
+            return _not_looked_at("file:", context)
+        octets = _read(path, MAX_SECRET_BYTES + len(b"\r\n") + 1, context)
+        if octets is None:
+            return PLACEHOLDER_SECRET
         if _others_can_read(path):
             context.warn(f"everybody on this machine can read {path}", f"Run chmod o-r {path} to change that")
-        for newline in (b"\r\n", b"\n"):
-            if octets.endswith(newline):
-                octets = octets.removesuffix(newline)
-                break
+        octets = octets.removesuffix(b"\n").removesuffix(b"\r")
         if not octets:
             raise _fault(f"{path} is empty", f"Write {self._described} into it")
         return Secret(octets)
+
+
+def _from_environment(name: str, context: ParseContext) -> Secret:
+    if not _VARIABLE.fullmatch(name):
+        raise _fault("what follows env: is not the name of an environment variable", "Write env:NAME")
+    if context.environ.get(name):
+        return Secret(context.environ[name])
+    if context.reach is not Reach.SERVICE:
+        return _not_looked_at("env:", context)
+    raise _fault(f"the environment variable {name} is not set or empty", f"Set {name} for the service")
+
+
+def _not_looked_at(source: str, context: ParseContext) -> Secret:
+    context.warn(f"the secret comes from {source} and was not looked at", "See that the service finds it")
+    return PLACEHOLDER_SECRET
 
 
 class InputFile(Kind[Path]):
@@ -107,8 +111,8 @@ class InputFile(Kind[Path]):
         path = context.path(text)
         if path in context.made_files:
             return path
-        if context.fetch:
-            _read(path, 1)
+        if context.follows_files:
+            _read(path, 1, context)
         return path
 
     def describe(self) -> str:
@@ -122,7 +126,7 @@ class OutputFile(Kind[Path]):
     def parse(self, text: str, context: ParseContext) -> Path:
         """Resolve the name."""
         path = context.path(text)
-        if context.fetch and _is_folder(path):
+        if context.follows_files and _is_folder(path):
             raise _fault(f"{path} is a folder", "Write the name of a file")
         return path
 
@@ -137,7 +141,7 @@ class Folder(Kind[Path]):
     def parse(self, text: str, context: ParseContext) -> Path:
         """Resolve the name."""
         path = context.path(text)
-        if context.fetch and _is_other_than_folder(path):
+        if context.follows_files and _is_other_than_folder(path):
             raise _fault(f"{path} is not a folder", "Write the name of a folder")
         return path
 
@@ -150,14 +154,22 @@ def _fault(what: str, remedy: str) -> ValueParseError:
     return ValueParseError(what, remedy, wants_example=False)
 
 
-def _read(path: Path, max_bytes: int) -> bytes:
-    """Read the beginning of a regular file (a pipe could keep us waiting for ever)."""
+def _read(path: Path, max_bytes: int, context: ParseContext) -> bytes | None:
+    """Read the beginning of a regular file (a pipe could keep us waiting for ever).
+
+    Returns:
+        None when only the account of the service may read it and somebody else checks; that is a warning.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise _fault(f"{quoted(str(path))} is not a file", "Write the name of a file")
         with path.open("rb") as file:
             return file.read(max_bytes)
     except PermissionError:
+        if context.reach is not Reach.SERVICE:
+            what = f"{quoted(str(path))} may not be read by this account and was not looked at"
+            context.warn(what, "See that the account of the service may read it")
+            return None
         raise _fault(f"{quoted(str(path))} may not be read", "Give this account the right to read it") from None
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else "no possible file name"

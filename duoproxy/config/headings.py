@@ -8,7 +8,7 @@ from duoproxy.config.catalogue import Catalogue
 from duoproxy.config.findings import Findings
 from duoproxy.config.ini import IniFile, IniSection
 from duoproxy.config.schema import Role
-from duoproxy.config.section_options import SectionReading, quoted_key
+from duoproxy.config.section_options import SectionReading
 
 MAIN = "main"
 
@@ -84,11 +84,10 @@ def _sort_one(section: IniSection, headings: Headings, catalogue: Catalogue, fin
 
 def _tell_unknown(section: IniSection, serves: bool, catalogue: Catalogue, findings: Findings) -> None:
     near = catalogue.near_names(section.name)
-    name = quoted_key(section.name)
     if near:
-        findings.error(section.line, name, "", "the section is unknown", f"Did you mean [{near[0]}]?")
+        findings.error(section.line, section.name, "", "the section is unknown", f"Did you mean [{near[0]}]?")
     elif serves:
-        findings.warning(section.line, name, "", "the section is unknown and ignored", "Delete it")
+        findings.warning(section.line, section.name, "", "the section is unknown and ignored", "Delete it")
     else:
         what = "the section is unknown, and there is no server section beside it"
-        findings.error(section.line, name, "", what, "See authproxyctl options for the sections that there are")
+        findings.error(section.line, section.name, "", what, "See authproxyctl options for the sections that there are")

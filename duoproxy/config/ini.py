@@ -19,6 +19,10 @@ MAX_FILE_BYTES: Final = 1024 * 1024
 """The largest configuration file."""
 MAX_LINE_BYTES: Final = 16384
 """The longest line."""
+MAX_SECTIONS: Final = 200
+"""Sections of one file."""
+MAX_ENTRIES: Final = 5000
+"""Options of one section."""
 
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -175,11 +179,18 @@ class _Reader:
             self.findings.warning(
                 number, name, "", "a comment stands behind the heading", "Put comments on lines of their own"
             )
+        self._open_section(number, name)
+
+    def _open_section(self, number: int, name: str) -> None:
         self._current = _OpenSection(name, number)
-        first = self._sections.setdefault(name, self._current)
-        if first is not self._current:
-            what = f"there is a section of this name in line {first.line} already"
+        if name in self._sections:
+            what = f"there is a section of this name in line {self._sections[name].line} already"
             self.findings.error(number, name, "", what, "Write both as one, or give this one a number: [NAME2]")
+        elif len(self._sections) >= MAX_SECTIONS:
+            what = f"there are more than {MAX_SECTIONS} sections"
+            self.findings.error(number, name, "", what, "Spread them over several installations")
+        else:
+            self._sections[name] = self._current
 
     def _take_stray(self, number: int) -> None:
         self._strays += 1
@@ -199,6 +210,10 @@ class _Reader:
             first = current.entries[key].line if current else 0
             what = f"the option stands in line {first} already"
             self.findings.error(number, current.name if current else "", key, what, "Delete one of the two lines")
+            return
+        if len(current.entries) >= MAX_ENTRIES:
+            what = f"there are more than {MAX_ENTRIES} options in this section"
+            self.findings.error(number, current.name, key, what, "Spread them over several sections")
             return
         current.entries[key] = IniEntry(key, value.strip(" \t"), number, usable)
 

@@ -5,6 +5,7 @@ A kind knows nothing of sections, lines or severities: it says what is wrong wit
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -30,6 +31,17 @@ class ValueParseError(DuoproxyError):
         self.what = what
         self.remedy = remedy
         self.wants_example = wants_example
+
+
+class Reach(enum.Enum):
+    """How far a value is followed to where it points: files, environment, credentials."""
+
+    SERVICE = "service"
+    """This is the service: everything has to be there."""
+    SHELL = "shell"
+    """An administrator checks the file: what only the service's account or environment has gives a warning."""
+    NOTHING = "nothing"
+    """The file is a copy from elsewhere: nothing but the file itself is looked at."""
 
 
 class KnownAttribute(Protocol):
@@ -60,7 +72,7 @@ class ParseContext:
         dictionary: RADIUS attribute names, or None where no option needs them.
         made_files: files that a section of this configuration makes when it starts.
         client_sections: names of the client sections of the file.
-        fetch: False when the file is a copy: other files and the environment are not looked at.
+        reach: how far values are followed.
         warnings: (what, remedy) pairs; kinds add to it with `warn`.
     """
 
@@ -69,12 +81,17 @@ class ParseContext:
     dictionary: AttributeDictionary | None = None
     made_files: frozenset[Path] = frozenset()
     client_sections: frozenset[str] = frozenset()
-    fetch: bool = True
+    reach: Reach = Reach.SERVICE
     warnings: list[tuple[str, str]] = Factory(list)
 
     def warn(self, what: str, remedy: str) -> None:
         """Note something doubtful about a value that can be used."""
         self.warnings.append((what, remedy))
+
+    @property
+    def follows_files(self) -> bool:
+        """Whether files that are named are looked at."""
+        return self.reach is not Reach.NOTHING
 
     def path(self, text: str) -> Path:
         """Resolve a file name of the configuration against its folder."""

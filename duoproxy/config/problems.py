@@ -45,8 +45,8 @@ class Problem:
     def __str__(self) -> str:
         """Give the whole finding in one line: `error: authproxy.cfg:12 [radius_client] retries: … . Write … .`."""
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        section = f" [{self.section}]" if self.section else ""
-        option = f" {self.option}" if self.option else ""
+        section = f" [{_plain(self.section)}]" if self.section else ""
+        option = f" {_plain(self.option)}" if self.option else ""
         return f"{self.severity.value}: {place}{section}{option}: {self.sentences}"
 
     @property
@@ -64,6 +64,11 @@ def quoted(value: str) -> str:
     """Quote a value of the file: on one line, control characters shown as escapes, cut at `QUOTED_CHARS`."""
     shown = value if len(value) <= QUOTED_CHARS else value[:QUOTED_CHARS] + "…"
     return "'" + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown) + "'"
+
+
+def _plain(name: str) -> str:
+    """Give a name of the file as it stands, or quoted when it is no plain one."""
+    return name if name.isprintable() and len(name) <= QUOTED_CHARS else quoted(name)
 
 
 def _sentence(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import frozen
 
 from duoproxy.config.option import Option, options_of
+from duoproxy.config.option_index import OptionIndex
 
 Listener = tuple[str, str, int]
 """(transport `udp` or `tcp`, interface or "" for all, port)"""
@@ -60,6 +61,11 @@ class SectionSchema:
         """Its options in the order of their declaration."""
         return _options(self.settings_class)
 
+    @property
+    def index(self) -> OptionIndex:
+        """Finds its options by the keys in a file."""
+        return _index(self.settings_class)
+
     def option(self, name: str) -> Option | None:
         """Find an option by its name without a number."""
         return next((option for option in self.options if option.name == name), None)
@@ -68,3 +74,8 @@ class SectionSchema:
 @lru_cache(maxsize=256)
 def _options(settings_class: type) -> tuple[Option, ...]:
     return options_of(settings_class)
+
+
+@lru_cache(maxsize=256)
+def _index(settings_class: type) -> OptionIndex:
+    return OptionIndex(_options(settings_class))

@@ -6,7 +6,6 @@ Everything about one section alone is found here; what concerns several sections
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +15,11 @@ from duoproxy.config.catalogue import Catalogue
 from duoproxy.config.findings import Findings
 from duoproxy.config.ini import IniEntry, IniSection
 from duoproxy.config.kind import ParseContext, ValueParseError
-from duoproxy.config.near import nearest
 from duoproxy.config.option import OldName, Option
+from duoproxy.config.option_index import Named
 from duoproxy.config.problems import quoted
 from duoproxy.config.schema import Role, SectionSchema
 
-_COMMENT: Final = re.compile(r"\s*[;#].*")
 _PROTECTED: Final = re.compile(r"(?P<stem>.+)_protected(?P<number>_[0-9]+)?")
 _PROTECTED_REMEDY: Final = (
     "Make one here with systemd-creds encrypt and write {key} = credential:NAME, "
@@ -34,18 +32,19 @@ class Assignment:
     """An entry of the file that names an option of a section.
 
     Attributes:
-        option: the option.
-        number: its number; 1 for options without numbers.
+        named: the option and its number.
         entry: key, text and line.
         section: the section where it stands: the section itself, or `main` when it is inherited.
-        old_name: the other name by which the option was written, if it was.
     """
 
-    option: Option
-    number: int
+    named: Named
     entry: IniEntry
     section: str
-    old_name: OldName | None = None
+
+    @property
+    def option(self) -> Option:
+        """The option that is named."""
+        return self.named.option
 
 
 @define
@@ -77,39 +76,28 @@ class SectionReading:
 
     def place(self, key: str) -> tuple[int, str]:
         """Find line and section where an option (with its number) is written; the heading when it is not."""
-        for assignment in self.assignments.values():
-            if assignment.option.key(assignment.number) == key:
-                return assignment.entry.line, assignment.section
+        named = self.schema.index.find(key)
+        assignment = self.assignments.get((named.option.name, named.number)) if named is not None else None
+        if assignment is not None:
+            return assignment.entry.line, assignment.section
         return self.ini.line, self.name
-
-
-def find_option(options: Iterable[Option], key: str) -> tuple[Option, int, OldName | None] | None:
-    """Find the option that a key (lower case) names, its number, and the old name if that is what was written."""
-    for option in options:
-        number = option.number_in(key)
-        if number is not None:
-            return option, number, None
-        for old in option.old_names:
-            if key == old.name:
-                return option, 1, old
-    return None
 
 
 def assign(reading: SectionReading, main: IniSection | None, catalogue: Catalogue, findings: Findings) -> None:
     """Tell which option each entry names; complain about entries that name none. Inherited ones come from `main`."""
-    options = reading.schema.options
+    index = reading.schema.index
     for entry in reading.ini.entries:
-        found = find_option(options, entry.key)
-        if found is not None:
-            _assign_one(reading, found, entry, reading.name, findings)
-        elif not _is_protected(reading, entry, findings) and not findings.full:
+        named = index.find(entry.key)
+        if named is not None:
+            _assign_one(reading, named, entry, reading.name, findings)
+        elif not findings.full and not _is_protected(reading, entry, findings):
             _unknown_option(reading, entry, catalogue, findings)
     if main is None or reading.schema.role is Role.MAIN:
         return
     for entry in main.entries:
-        found = find_option((option for option in options if option.inherited), entry.key)
-        if found is not None and (found[0].name, found[1]) not in reading.assignments:
-            _assign_one(reading, found, entry, main.name, findings)
+        named = index.find(entry.key)
+        if named and named.option.inherited and (named.option.name, named.number) not in reading.assignments:
+            _assign_one(reading, named, entry, main.name, findings)
 
 
 def parse_values(reading: SectionReading, context: ParseContext, findings: Findings) -> None:
@@ -144,15 +132,9 @@ def make_settings(reading: SectionReading, folder: Path) -> None:
     reading.settings = reading.schema.settings_class(**arguments)
 
 
-def _assign_one(
-    reading: SectionReading,
-    found: tuple[Option, int, OldName | None],
-    entry: IniEntry,
-    section: str,
-    findings: Findings,
-) -> None:
-    option, number, old = found
-    first = reading.assignments.setdefault((option.name, number), Assignment(option, number, entry, section, old))
+def _assign_one(reading: SectionReading, named: Named, entry: IniEntry, section: str, findings: Findings) -> None:
+    key = (named.option.name, named.number)
+    first = reading.assignments.setdefault(key, Assignment(named, entry, section))
     if first.entry is not entry:
         what = f"the same option stands in line {first.entry.line} as {first.entry.key}"
         findings.error(entry.line, section, entry.key, what, "Delete one of the two lines")
@@ -162,15 +144,15 @@ def _parse(assignment: Assignment, context: ParseContext, findings: Findings) ->
     """Parse one value; a trailing comment is cut, and warnings of the kind become problems."""
     entry, kind = assignment.entry, assignment.option.kind
     text = entry.value
-    comment = _COMMENT.search(text) if kind.ends_at_comment else None
-    if comment:
-        text = text[: comment.start()]
+    uncommented = text.partition(";")[0].partition("#")[0].rstrip() if kind.ends_at_comment else text
+    if uncommented != text:
+        text = uncommented
         what = "a comment stands behind the value and is ignored"
         findings.warning(entry.line, assignment.section, entry.key, what, "Put comments on lines of their own")
     if not text and not kind.accepts_empty:
         raise ValueParseError("there is nothing right of the =", f"Write {kind.describe()}, or delete the line")
-    if assignment.old_name is not None:
-        text = _in_new_words(assignment.old_name, text)
+    if assignment.named.old_name is not None:
+        text = _in_new_words(assignment.named.old_name, text)
     try:
         return kind.parse(text, context)
     finally:
@@ -198,10 +180,10 @@ def _is_protected(reading: SectionReading, entry: IniEntry, findings: Findings) 
     if protected is None:
         return False
     key = protected["stem"] + (protected["number"] or "")
-    found = find_option(reading.schema.options, key)
-    if found is None or not found[0].kind.secret:
+    named = reading.schema.index.find(key)
+    if named is None or not named.option.kind.secret:
         return False
-    reading.faulty.add((found[0].name, found[1]))
+    reading.faulty.add((named.option.name, named.number))
     what = "the value is encrypted by the Windows machine that made it and cannot be read here"
     findings.error(entry.line, reading.name, entry.key, what, _PROTECTED_REMEDY.format(key=key))
     return True
@@ -209,40 +191,20 @@ def _is_protected(reading: SectionReading, entry: IniEntry, findings: Findings) 
 
 def _unknown_option(reading: SectionReading, entry: IniEntry, catalogue: Catalogue, findings: Findings) -> None:
     """Tell about a key that names no option: an error when it is near one that restricts who gets in."""
-    is_main = reading.schema.role is Role.MAIN
-    options = list(catalogue.inheritable()) if is_main else list(reading.schema.options)
-    if is_main and find_option(options, entry.key):
+    index = catalogue.inheritable if reading.schema.role is Role.MAIN else reading.schema.index
+    if index.find(entry.key):
         return
-    spellings = _spellings(options, entry.key)
-    near = nearest(entry.key, spellings)
-    restricting = [name for name in near if spellings[name].restricts]
+    near = index.near(entry.key)
+    restricting = [spelling for spelling, option in near if option.restricts]
     if restricting:
         what = f"the option is unknown, and near to {restricting[0]}, which decides who gets in"
-        findings.error(
-            entry.line, reading.name, quoted_key(entry.key), what, f"Write {restricting[0]}, or delete the line"
-        )
+        findings.error(entry.line, reading.name, entry.key, what, f"Write {restricting[0]}, or delete the line")
         return
     owners = [name for name in catalogue.owners(entry.key) if name != reading.schema.name]
     if near:
-        remedy = f"Did you mean {near[0]}?"
+        remedy = f"Did you mean {near[0][0]}?"
     elif owners:
         remedy = f"It is an option of {', '.join(f'[{name}]' for name in owners)}"
     else:
         remedy = f"See authproxyctl options {reading.schema.name}, or delete the line"
-    findings.warning(entry.line, reading.name, quoted_key(entry.key), "the option is unknown and ignored", remedy)
-
-
-def quoted_key(key: str) -> str:
-    """Write an unknown key as it stands when it is a plain word, otherwise quoted."""
-    return key if re.fullmatch(r"[a-z0-9_.-]{1,64}", key) else quoted(key)
-
-
-def _spellings(options: Iterable[Option], key: str) -> Mapping[str, Option]:
-    """List what may have been meant; numbered options with the number that the key ends with."""
-    digits = key[len(key.rstrip("0123456789")) :].lstrip("0")[:4]
-    spellings: dict[str, Option] = {}
-    for option in options:
-        number = int(digits) if digits else 1
-        spellings[option.key(number)] = option
-        spellings.update({old.name: option for old in option.old_names})
-    return spellings
+    findings.warning(entry.line, reading.name, entry.key, "the option is unknown and ignored", remedy)

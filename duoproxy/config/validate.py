@@ -20,14 +20,14 @@ from duoproxy.config.file_kinds import OutputFile, is_clear_text
 from duoproxy.config.findings import Findings
 from duoproxy.config.headings import Headings, sort_headings
 from duoproxy.config.ini import read_ini
-from duoproxy.config.kind import AttributeDictionary, ParseContext, ValueParseError
+from duoproxy.config.kind import AttributeDictionary, ParseContext, Reach, ValueParseError
 from duoproxy.config.problems import Problem
 from duoproxy.config.schema import Role
 from duoproxy.config.section_checks import check_options, check_settings
-from duoproxy.config.section_options import SectionReading, assign, find_option, make_settings, parse_values
+from duoproxy.config.section_options import SectionReading, assign, make_settings, parse_values
 from duoproxy.errors import ConfigError, DuoproxyError
 
-__all__ = ["Catalogue", "Configuration", "ConfiguredSection", "check_configuration", "load_configuration"]
+__all__ = ["Catalogue", "Configuration", "ConfiguredSection", "Reach", "check_configuration", "load_configuration"]
 
 DICTIONARY_OPTION = "dictionary_file"
 """The option of [main] that has to be read before any other option that names attributes."""
@@ -76,21 +76,25 @@ class Configuration:
 
 
 def load_configuration(
-    path: Path, catalogue: Catalogue, *, environ: Mapping[str, str] | None = None, fetch: bool = True
+    path: Path,
+    catalogue: Catalogue,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    reach: Reach = Reach.SERVICE,
 ) -> Configuration:
     """Read and check a file.
 
     Args:
         path: the file; relative paths in it start at its folder.
         catalogue: the kinds of sections.
-        environ: the environment of the process, for secrets that stand there; `os.environ` when None.
-        fetch: False does not look at other files and the environment: for a copy of a file. The settings are then
-            good for nothing but to be looked at.
+        environ: the environment, for secrets that stand there.
+        reach: how far values are followed to where they point; with another than SERVICE the settings are good for
+            nothing but to be looked at.
 
     Raises:
         ConfigError: with every problem of the file, warnings too.
     """
-    validation = _Validation(path, catalogue, os.environ if environ is None else environ, fetch)
+    validation = _Validation(path, catalogue, environ, reach)
     configuration = validation.run()
     if configuration is None:
         raise ConfigError(validation.findings.problems())
@@ -98,11 +102,11 @@ def load_configuration(
 
 
 def check_configuration(
-    path: Path, catalogue: Catalogue, *, environ: Mapping[str, str] | None = None, fetch: bool = True
+    path: Path, catalogue: Catalogue, *, environ: Mapping[str, str] = os.environ, reach: Reach = Reach.SHELL
 ) -> list[Problem]:
     """List every problem of a file; the arguments are those of `load_configuration`."""
     try:
-        return list(load_configuration(path, catalogue, environ=environ, fetch=fetch).warnings)
+        return list(load_configuration(path, catalogue, environ=environ, reach=reach).warnings)
     except ConfigError as error:
         return list(error.problems)
 
@@ -110,12 +114,12 @@ def check_configuration(
 class _Validation:
     """The steps from a path to a configuration; each adds to `findings`."""
 
-    def __init__(self, path: Path, catalogue: Catalogue, environ: Mapping[str, str], fetch: bool) -> None:
+    def __init__(self, path: Path, catalogue: Catalogue, environ: Mapping[str, str], reach: Reach) -> None:
         self.findings = Findings(str(path))
         self._path = path
         self._catalogue = catalogue
         self._environ = environ
-        self._fetch = fetch
+        self._reach = reach
 
     def run(self) -> Configuration | None:
         """Take all steps; None when there are errors."""
@@ -150,7 +154,7 @@ class _Validation:
             folder=self._path.parent,
             environ=self._environ,
             client_sections=headings.nameable_clients,
-            fetch=self._fetch,
+            reach=self._reach,
         )
         made = frozenset(path for one in [main, *headings.sections] for path in _made_files(one, context))
         context = attrs.evolve(context, made_files=made)
@@ -159,7 +163,7 @@ class _Validation:
     def _dictionary(self, main: SectionReading, context: ParseContext) -> AttributeDictionary:
         """Load the attribute names, with the administrator's file if it is a good one."""
         assignment = main.assignments.get((DICTIONARY_OPTION, 1))
-        if assignment is not None and self._fetch:
+        if assignment is not None and context.follows_files:
             try:
                 paths = assignment.option.kind.parse(assignment.entry.value, context)
                 return self._catalogue.dictionary_loader(*(paths if isinstance(paths, tuple) else (paths,)))
@@ -190,15 +194,14 @@ class _Validation:
     def _warn_of_main(self, main: SectionReading, headings: Headings) -> None:
         """Tell about options in [main] that no section of this file inherits."""
         used = {id(assignment.entry) for one in [main, *headings.sections] for assignment in one.assignments.values()}
-        known = list(self._catalogue.inheritable())
         for entry in main.ini.entries:
-            if id(entry) not in used and find_option(known, entry.key):
+            if id(entry) not in used and self._catalogue.inheritable.find(entry.key):
                 what = "no section of this file has this option, so that it has no effect"
                 self.findings.warning(entry.line, main.name, entry.key, what, "Delete the line")
 
     def _check_rights(self, readings: list[SectionReading]) -> None:
         """Warn of a file with secrets that everybody can read."""
-        if not self._fetch or not any(_has_clear_text_secret(reading) for reading in readings):
+        if self._reach is Reach.NOTHING or not any(_has_clear_text_secret(reading) for reading in readings):
             return
         try:
             mode = self._path.stat().st_mode

@@ -18,7 +18,7 @@ from duoproxy.config.near import nearest
 from duoproxy.config.problems import Problem
 from duoproxy.config.render import completion, options_text, sample
 from duoproxy.config.schema import SectionSchema
-from duoproxy.config.validate import check_configuration
+from duoproxy.config.validate import Reach, check_configuration
 from duoproxy.errors import ConfigError
 from duoproxy.service.options import DEFAULT_CONFIG
 
@@ -57,7 +57,7 @@ def check(load_catalogue: Callable[[], Catalogue], file: Path, no_files: bool, a
       authproxyctl check --no-files copy-from-server.cfg
       authproxyctl check --json authproxy.cfg | jq '.problems[].text'
     """
-    problems = check_configuration(file, load_catalogue(), fetch=not no_files)
+    problems = check_configuration(file, load_catalogue(), reach=Reach.NOTHING if no_files else Reach.SHELL)
     errors = sum(problem.is_error for problem in problems)
     if as_json:
         click.echo(json.dumps(_report(file, problems, errors), indent=2, ensure_ascii=False))
