@@ -30,6 +30,7 @@ from duoproxy.secret import Secret
 
 IDLE_CONNECTION_S = 60
 BACKLOG = 1024
+CUT_AFTER_S = 0.05
 
 
 class QuietSite(Site):
@@ -78,7 +79,7 @@ class DuoListener:
         self._place: tuple[str, int] = ("127.0.0.1", 0)
         self._factory: Any = None
         self._port: Any = None
-        self._reopen: Any = None
+        self._later: list[Any] = []
         self.service = DuoService(behaviours, random_bytes, lockout_after)
         self.faults = Faults()
         self.runner = DuoRunner(self.service, reactor, wall_time)
@@ -108,32 +109,35 @@ class DuoListener:
         return self._place[1]
 
     def refuse(self, seconds: float) -> None:
-        """Have no listener for so many seconds, so that connections are refused; open ones are cut."""
+        """Have no listener for so many seconds, so that connections are refused; open ones are cut a moment later."""
         if self._port is None:
             return
-        self._close()
-        self._reopen = self._reactor.callLater(seconds, self._open)
+        port, self._port = self._port, None
+        port.stopListening()
+        self._later = [
+            self._reactor.callLater(min(seconds, CUT_AFTER_S), self._cut),  # who asked for it gets an answer
+            self._reactor.callLater(seconds, self._open),
+        ]
 
     async def stop(self) -> None:
         """Stop listening, and let go who waits."""
         self.runner.stop()
-        if self._reopen is not None and self._reopen.active():
-            self._reopen.cancel()
+        for later in self._later:
+            if later.active():
+                later.cancel()
         if self._port is not None:
-            await self._close()
+            await self._port.stopListening()
+        self._cut()
 
     def _open(self) -> None:
         """Listen at the place."""
         interface, port = self._place
         self._port = self._reactor.listenTCP(port, self._factory, backlog=BACKLOG, interface=interface)
 
-    def _close(self) -> Any:
-        """Listen no longer, and cut what is open."""
-        port, self._port = self._port, None
-        closed = port.stopListening()
-        for protocol in list(self._factory.protocols):
+    def _cut(self) -> None:
+        """Cut the open connections."""
+        for protocol in list(self._factory.protocols if self._factory is not None else ()):
             protocol.abortConnection()
-        return closed
 
 
 def tls_options(certificates: ThrowAwayCertificates) -> CertificateOptions:
