@@ -1,7 +1,7 @@
 """Reading the end user's own address from an attribute that a device fills in as it likes.
 
-Devices send an address, an address with a port (`1.2.3.4:5`, `1.2.3.4[4500]`, `[2001:db8::1]:5`), a MAC address, a telephone
-number or a name. Only an address is one; everything else is None.
+Devices send an address, an address with a port (`1.2.3.4:5`, `1.2.3.4[4500]`, `[2001:db8::1]:5`), a MAC address, a
+telephone number or a name. Only an address is one; everything else is None.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from duoproxy.config.kinds import ApiHost, Choice, Seconds, SecretText, SectionN
 from duoproxy.config.option import Numbering, option, settings
 from duoproxy.config.schema import Finding
 from duoproxy.login.policy import Failmode
-from duoproxy.net.duo_client import DuoClient
+from duoproxy.net.duo_client import DuoClient, GenerationChoice
 from duoproxy.net.tls import load_trust_roots
 from duoproxy.secret import Secret
 from duoproxy.sections.contracts import Environment
@@ -29,7 +29,7 @@ class DuoServerSettings(DuoConnectionSettings):
         help="API host name of the application in Duo; may carry a port.",
         example="api-XXXXXXXX.duosecurity.com",
     )
-    api_generation: str = option(
+    api_generation: GenerationChoice = option(
         Choice("auto", "v1", "v2"),
         default="auto",
         help="Which generation of Duo's API is spoken; auto: v2, and v1 where the application may not call v2.",
@@ -99,7 +99,7 @@ def make_duo_client(server: DuoServerSettings, environment: Environment) -> DuoC
     """Make the client for the application that a section names.
 
     Raises:
-        ConfigError: `http_ca_certs_file` cannot be used.
+        TrustRootsError: `http_ca_certs_file` cannot be used.
     """
     return DuoClient(
         reactor=environment.reactor,
@@ -108,6 +108,7 @@ def make_duo_client(server: DuoServerSettings, environment: Environment) -> DuoC
         skey=server.skey,
         api_host=server.api_host,
         api_timeout_s=server.api_timeout,
+        random=lambda: int.from_bytes(environment.random_bytes(4), "big") / 2**32,
         generation=server.api_generation,
         trust_roots=load_trust_roots(server.http_ca_certs_file),
         http_proxy=(server.http_proxy_host, server.http_proxy_port) if server.http_proxy_host else None,

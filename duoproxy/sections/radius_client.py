@@ -134,7 +134,7 @@ class RadiusClient(ClientSection):
             (Type.USER_PASSWORD, hidden_password),
         ]
         if isinstance(request.wire, Packet):
-            attributes += request_attributes_for_upstream(request.wire, self.pass_through)
+            attributes += request_attributes_for_upstream(request.wire, self.pass_through, self.environment.dictionary)
         nas = self.settings.nas_ip or ("" if _has_nas_address(attributes) else own_address)
         if nas:
             attributes = [pair for pair in attributes if pair[0] not in _NAS_ADDRESSES]
@@ -172,7 +172,8 @@ def _nas_attribute(text: str) -> Attribute:
 
 def _make_upstream(settings: RadiusClientSettings, environment: Environment) -> RadiusUpstream:
     hosts = [
-        UpstreamHost(host, settings.port[number], settings.secret[number]) for number, host in settings.host.items()
+        UpstreamHost(host, settings.port[number], settings.secret[number], _secret_option(settings, number))
+        for number, host in settings.host.items()
     ]
     return RadiusUpstream(
         section_name=environment.section_name,
@@ -182,4 +183,12 @@ def _make_upstream(settings: RadiusClientSettings, environment: Environment) -> 
         retry_wait_s=settings.retry_wait,
         random_bytes=environment.random_bytes,
         require_message_authenticator=settings.require_message_authenticator,
+        dictionary=environment.dictionary,
+        debug=settings.debug,
     )
+
+
+def _secret_option(settings: RadiusClientSettings, number: int) -> str:
+    """The option that has the secret of a host: its own, or `secret` for all."""
+    own = number > 1 and settings.secret[number] != settings.secret[1]
+    return f"secret_{number}" if own else "secret"

@@ -94,7 +94,7 @@ class RadiusLogins:
             return Reply(Code.ACCESS_REJECT, ())
         started = self._environment.reactor.seconds()
         self._log.info(
-            "Login {login_id}: {user} asks from {device}.",
+            "Login {login_id}: {user!r} asks from {device}.",
             login_id=login_id,
             user=request.username,
             device=request.device,
@@ -204,7 +204,7 @@ class RadiusLogins:
         worrying = outcome.cause.is_bypass or outcome.cause in _WORRYING
         self._log.emit(
             LogLevel.warn if worrying else LogLevel.info,
-            "Login {login_id}: user={user} device={device} section={section} factor={factor} result={result} "
+            "Login {login_id}: user={user!r} device={device} section={section} factor={factor} result={result} "
             "cause={cause} duration={duration:.3f}s primary={primary:.3f}s second_factor={second:.3f}s{detail}",
             login_id=request.login_id,
             user=request.username,

@@ -11,11 +11,12 @@ import sys
 import syslog
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from attrs import frozen
 from twisted.logger import (
     FilteringLogObserver,
+    ILogFilterPredicate,
     ILogObserver,
     LogEvent,
     LogLevel,
@@ -23,6 +24,7 @@ from twisted.logger import (
     PredicateResult,
 )
 from twisted.python.logfile import LogFile
+from zope.interface import implementer
 
 from duoproxy.config.problems import Problem, Severity
 from duoproxy.errors import ConfigError
@@ -78,37 +80,45 @@ def file_writer(file: LogFile | TextIO) -> Callable[[str], None]:
     return write
 
 
-def _text_observer(write: Callable[[str], None]) -> Callable[[LogEvent], None]:
-    def observe(event: LogEvent) -> None:
-        write(format_line(event))
+@implementer(ILogObserver)
+class _TextObserver:
+    """Writes one line for each event."""
 
-    return observe
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+
+    def __call__(self, event: LogEvent) -> None:
+        self._write(format_line(event))
 
 
-def _syslog_observer(facility: str) -> Callable[[LogEvent], None]:
-    syslog.openlog("duoauthproxy", syslog.LOG_PID, getattr(syslog, facility, syslog.LOG_USER))
+@implementer(ILogObserver)
+class _SyslogObserver:
+    """Sends one line for each event to syslog."""
 
-    def observe(event: LogEvent) -> None:
+    def __init__(self, facility: str) -> None:
+        syslog.openlog("duoauthproxy", syslog.LOG_PID, getattr(syslog, facility))
+
+    def __call__(self, event: LogEvent) -> None:
         priority = _SYSLOG_PRIORITIES.get(event.get("log_level", LogLevel.info), syslog.LOG_INFO)
         syslog.syslog(priority, format_line(event).rstrip("\n"))
 
-    return observe
 
+@implementer(ILogFilterPredicate)
+class _Quiet:
+    """Leaves out what libraries say below a warning: it is not about logins."""
 
-def _chatter(event: LogEvent) -> PredicateResult:
-    """Leave out what libraries say below a warning: it is not about logins."""
-    namespace = str(event.get("log_namespace", ""))
-    if namespace.startswith("twisted.") or namespace in {"log_legacy", "-"}:
+    def __call__(self, event: LogEvent) -> Any:
+        namespace = str(event.get("log_namespace", ""))
         level = event.get("log_level", LogLevel.info)
-        return PredicateResult.no if level < LogLevel.warn else PredicateResult.maybe
-    return PredicateResult.maybe
+        from_library = namespace.startswith("twisted.") or namespace in {"log_legacy", "-"}
+        return PredicateResult.no if from_library and level < LogLevel.warn else PredicateResult.maybe
 
 
-def make_observer(observe: Callable[[LogEvent], None], debug: bool) -> ILogObserver:
+def make_observer(observe: ILogObserver, debug: bool) -> ILogObserver:
     """Wrap an observer so that it gets information and worse, or with `debug` everything."""
     if debug:
         return FilteringLogObserver(observe, [LogLevelFilterPredicate(defaultLogLevel=LogLevel.debug)])
-    return FilteringLogObserver(observe, [LogLevelFilterPredicate(defaultLogLevel=LogLevel.info), _chatter])
+    return FilteringLogObserver(observe, [LogLevelFilterPredicate(defaultLogLevel=LogLevel.info), _Quiet()])
 
 
 @frozen
@@ -140,7 +150,7 @@ def open_logs(main: MainSettings, log_folder: Path) -> Logs:
     if not main.log_stdout:
         target = rotating_file(log_folder, LOG_NAME, main.log_max_size, main.log_max_files)
         files = (target,)
-    observers = [make_observer(_text_observer(file_writer(target)), main.debug)]
+    observers = [make_observer(_TextObserver(file_writer(target)), main.debug)]
     if main.log_syslog:
-        observers.append(make_observer(_syslog_observer(main.syslog_facility), main.debug))
+        observers.append(make_observer(_SyslogObserver(main.syslog_facility), main.debug))
     return Logs(tuple(observers), files)

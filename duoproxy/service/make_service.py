@@ -81,7 +81,7 @@ class ProxyService(Service):
 
     def startService(self) -> None:
         """Start every section, the sandbox first (others trust the certificate that it makes)."""
-        super().startService()
+        self.running = True
         started = Deferred.fromCoroutine(self._start())
         started.addErrback(self._failed)
 
@@ -105,7 +105,7 @@ class ProxyService(Service):
 
     def stopService(self) -> Deferred[None]:
         """Stop the sections in reverse; resolves when all have stopped."""
-        super().stopService()
+        self.running = False
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
@@ -136,7 +136,7 @@ def build_service(
         configured.name: make(configured, clients.get(configured.client or "")) for configured in configuration.servers
     }
     service = ProxyService(clients, servers)
-    service.setName("duoauthproxy")
+    service.name = "duoauthproxy"
     service.sentences = [str(problem) for problem in configuration.warnings]
     return service
 

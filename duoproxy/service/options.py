@@ -20,6 +20,4 @@ class Options(usage.Options):
         """Let the service's own log take the place of twistd's, unless the administrator asked for another."""
         parent = self.parent
         if parent is not None and not parent.get("logger") and not parent.get("logfile"):
-            from duoproxy.service.make_service import log_observer_for_twistd
-
-            parent["logger"] = log_observer_for_twistd
+            parent["logger"] = "duoproxy.service.make_service.log_observer_for_twistd"

@@ -54,6 +54,7 @@ class LineServer(ServerSection):
     def __init__(self, settings: LineServerSettings, environment: Environment, client: ClientSection) -> None:
         """Keep what a login needs; `bind` and `start` do the rest."""
         super().__init__(settings, environment, client)
+        self.primary = client
         self.log = Logger(namespace=environment.section_name)
         self.second_tries = SecondTryLedger()
         self.duo: Any = None
@@ -87,7 +88,7 @@ class LineServer(ServerSection):
         tools = LoginTools(self.environment.reactor.seconds, lambda event: None, self.second_tries)
         policy = LoginPolicy(failmode=failmode(self.settings), exempt_usernames=exempt_usernames(self.settings))
         second_factor: SecondFactor = self.duo
-        outcome = await run_login(request, policy, self.client, second_factor, tools)
+        outcome = await run_login(request, policy, self.primary, second_factor, tools)
         self.log.info(
             "Login {login_id}: user={user} result={result} cause={cause}",
             login_id=login_id,
@@ -110,7 +111,8 @@ class LineProtocol(LineOnlyReceiver):
     def lineReceived(self, line: bytes) -> None:
         """Run the login of one line; a fault is a no."""
         username, _, password = line.decode("utf-8", "replace").strip().partition(" ")
-        done = Deferred.fromCoroutine(self._section.login(username, password, self.transport.getPeer().host))
+        device = str(getattr(self.transport and self.transport.getPeer(), "host", ""))
+        done = Deferred.fromCoroutine(self._section.login(username, password, device))
         done.addCallback(self._answer)
         done.addErrback(self._fault)
 
