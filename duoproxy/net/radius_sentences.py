@@ -116,12 +116,12 @@ def duplicate_joined(device: str, user: str) -> str:
     )
 
 
-def device_stopped_waiting(device: str, waited_s: float, interval_s: float) -> str:
+def device_stopped_waiting(device: str, silent_s: float, interval_s: float) -> str:
     """A device stopped to repeat its request before the answer was there."""
     return (
-        f"The answer to {device} came after {waited_s:.0f} seconds, when the device had probably given up: it had "
-        f"repeated its request about every {interval_s:.0f} seconds and then stopped. Raise the RADIUS time-out on "
-        "the device to 60 seconds or more."
+        f"The answer to {device} came {silent_s:.0f} seconds after its last try, when the device had probably given "
+        f"up: it had repeated its request about every {interval_s:.0f} seconds. Raise the RADIUS time-out on the "
+        "device to 60 seconds or more."
     )
 
 
