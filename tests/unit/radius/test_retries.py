@@ -1,0 +1,134 @@
+"""A device that retries with a new Identifier and authenticator: when it is the same login."""
+
+from __future__ import annotations
+
+import pytest
+
+from duoproxy.radius.attributes import vendor_attribute
+from duoproxy.radius.retries import RetryTable, fingerprint
+from duoproxy.secret import Secret
+
+KEY = b"k" * 32
+DEVICE = "10.0.0.1"
+SESSION = [(1, b"alice"), (31, b"203.0.113.7"), (5, b"\0\0\0\x07"), vendor_attribute(9, 1, b"x")]
+PASSWORD = b"correct horse,push"
+
+
+def mark(attributes, password: bytes | None = PASSWORD, device: str = DEVICE, key: bytes = KEY) -> bytes | None:
+    return fingerprint(key, device, attributes, password)
+
+
+def test_attributes_of_the_transmission_do_not_count():
+    """User-Password, Message-Authenticator, Proxy-State and Event-Timestamp may differ in a retry."""
+    retried = [(80, b"m" * 16), *SESSION, (2, b"h" * 16), (33, b"proxy"), (55, b"\0\0\0\1")]
+    assert mark(retried) == mark(SESSION)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [*SESSION[:-1], vendor_attribute(9, 1, b"y")],
+        [*SESSION, (32, b"nas")],
+        SESSION[:-1],
+        [SESSION[1], SESSION[0], *SESSION[2:]],
+        [(1, b"Alice"), *SESSION[1:]],
+        [(1, b"alice"), (31, b"203.0.113.8"), *SESSION[2:]],
+        [*SESSION, (24, b"state")],
+    ],
+    ids=["vendor value", "one more", "one less", "order", "case of the name", "station", "state"],
+)
+def test_any_other_difference_makes_it_another_login(other):
+    """All other attributes must be equal, octet for octet and in order."""
+    assert mark(other) is not None
+    assert mark(other) != mark(SESSION)
+
+
+def test_password_device_and_key_count():
+    """Another password, another device, and another process give other fingerprints."""
+    marks = {mark(SESSION), mark(SESSION, b"other"), mark(SESSION, device="10.0.0.2"), mark(SESSION, key=b"other")}
+    assert len(marks) == 4
+
+
+def test_fields_cannot_slide_into_each_other():
+    """The password's end and the first attribute cannot be exchanged for each other."""
+    assert mark(SESSION, b"pw") != mark([(ord("w"), b""), *SESSION], b"p")
+
+
+@pytest.mark.parametrize("session", [(5, b"\0\0\0\x07"), (87, b"eth0"), (44, b"0001")])
+def test_session_is_named_by_station_and_port(session):
+    """Calling-Station-Id and one of NAS-Port, NAS-Port-Id, Acct-Session-Id are enough."""
+    assert mark([(1, b"alice"), (31, b"station"), session]) is not None
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        [(1, b"alice"), (31, b"station")],
+        [(1, b"alice"), (5, b"\0\0\0\x07"), (44, b"0001"), (87, b"eth0")],
+        [(1, b"alice"), (31, b""), (5, b"\0\0\0\x07")],
+        [(1, b"alice"), (31, b"station"), (87, b"")],
+    ],
+    ids=["no port", "no station", "empty station", "empty port"],
+)
+def test_request_that_names_no_session_has_no_fingerprint(attributes):
+    """Without both, nothing tells a retry from a second login of somebody who knows the password."""
+    assert mark(attributes) is None
+
+
+def test_request_without_a_password_has_no_fingerprint():
+    """CHAP and EAP have their own answer to a retry."""
+    assert mark(SESSION, None) is None
+
+
+def test_retry_joins_and_the_newest_request_gets_the_answer():
+    """A retry joins the login in progress; the request before it is superseded."""
+    table: RetryTable[str] = RetryTable()
+    login = table.receive(b"f", Secret("pw"), "first").login
+    second = table.receive(b"f", Secret("pw"), "second")
+    third = table.receive(b"f", Secret("pw"), "third")
+    assert (second.login, second.superseded) == (login, "first")
+    assert (third.login, third.superseded) == (login, "second")
+    assert login.joined == 2
+    assert table.finish(login) == "third"
+
+
+def test_after_the_end_a_retry_is_a_login_of_its_own():
+    """Only a login in progress is joined: one approval gives at most one answer."""
+    table: RetryTable[str] = RetryTable()
+    login = table.receive(b"f", Secret("pw"), "first").login
+    table.finish(login)
+    again = table.receive(b"f", Secret("pw"), "second")
+    assert again.superseded is None
+    assert again.login is not login
+
+
+def test_other_password_never_joins():
+    """The password is compared once more; a login with another one is its own, and leaves the first alone."""
+    table: RetryTable[str] = RetryTable()
+    first = table.receive(b"f", Secret("pw"), "first").login
+    other = table.receive(b"f", Secret("guess"), "attacker")
+    assert other.superseded is None
+    assert other.login is not first
+    assert table.finish(other.login) == "attacker"
+    assert table.receive(b"f", Secret("pw"), "retry").login is first
+
+
+def test_request_without_a_fingerprint_joins_nothing():
+    """Two requests that name no session are two logins."""
+    table: RetryTable[str] = RetryTable()
+    logins = [table.receive(None, Secret("pw"), name).login for name in ("a", "b")]
+    assert logins[0] is not logins[1]
+    assert len(table) == 0
+    assert [table.finish(login) for login in logins] == ["a", "b"]
+
+
+def test_table_is_empty_when_all_logins_ended():
+    """Every end gives its memory back, and ending twice harms nobody."""
+    table: RetryTable[str] = RetryTable()
+    first = table.receive(b"f", Secret("pw"), "first").login
+    table.finish(first)
+    second = table.receive(b"f", Secret("pw"), "second").login
+    table.finish(first)
+    assert len(table) == 1
+    table.finish(second)
+    assert len(table) == 0
