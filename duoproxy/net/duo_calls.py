@@ -43,17 +43,14 @@ class Keys:
         ikey: the integration key.
         skey: the secret key.
         host: name of the API host, without port, as it is signed.
+        service: the service's name in sentences.
     """
 
     section: str
     ikey: str
     skey: Secret
     host: str
-
-    @property
-    def service(self) -> str:
-        """The service's name in sentences."""
-        return sentences.service_name(self.host)
+    service: str
 
 
 class DuoCalls:

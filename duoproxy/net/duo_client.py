@@ -79,7 +79,7 @@ class DuoClient:
             ValueError: `api_host` has a port that is none.
         """
         host, port = split_api_host(api_host)
-        keys = Keys(section_name, ikey, skey, host)
+        keys = Keys(section_name, ikey, skey, host, sentences.service_name(api_host))
         route = Route(host, port, http_proxy, section_name)
         self._reactor = reactor
         self._keys = keys
