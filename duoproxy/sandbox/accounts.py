@@ -227,6 +227,12 @@ class Account:
     failures: int = 0
     sms_codes: deque[str] = field(factory=lambda: deque[str](maxlen=SMS_CODES_PER_BATCH))
 
+    def describe(self) -> str:
+        """Say in a few words what happens now when this user logs in."""
+        if self.standing is not self.behaviour.standing:
+            return _STANDING_SENTENCES.get(self.standing, "may log in")
+        return self.behaviour.describe()
+
     def phones(self) -> tuple[SandboxDevice, ...]:
         """The phones in the service's order, which is what device numbers count."""
         return tuple(device for device in self.devices if device.kind.is_phone)

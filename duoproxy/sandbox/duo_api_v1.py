@@ -103,9 +103,11 @@ def _device_id(context: CallContext, username: str, number: str) -> str:
 
 def _choices(account: Account) -> object:
     """The prompt and its numbers."""
+    options = list(_options(account))
     lines, factors = [], dict[str, str]()
-    for number, (word, device, text) in enumerate(_options(account), 1):
-        factors.setdefault("default", word)
+    if options:
+        factors["default"] = next((word for word, _, _ in options if word.startswith("push")), options[0][0])
+    for number, (word, device, text) in enumerate(options, 1):
         factors[str(number)] = word
         next_digit = account.next_sms_digit()
         hint = f" (next code starts with: {next_digit})" if word.startswith("sms") and next_digit else ""

@@ -96,7 +96,7 @@ class DuoService:
         if account is None and behaviour is not None and 0 < len(username) <= MAX_NAME_CHARACTERS:
             if len(self._accounts) >= MAX_ACCOUNTS:
                 del self._accounts[next(iter(self._accounts))]
-            account = self._accounts[key] = make_account(behaviour, username, self._random_bytes)
+            account = self._accounts[key] = make_account(behaviour, username.strip(), self._random_bytes)
         return account
 
     def username_of(self, user_id: str) -> str | None:

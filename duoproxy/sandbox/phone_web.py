@@ -80,8 +80,7 @@ def _user(account: Account) -> dict[str, object]:
     """A user as the page shows it."""
     return {
         "username": account.behaviour.name,
-        "behaviour": account.behaviour.describe(),
-        "standing": account.standing.value,
+        "behaviour": account.describe(),
         "passcode": account.behaviour.passcode or (account.current_passcode if account.takes_passcodes() else ""),
         "sms_codes": list(account.sms_codes),
     }

@@ -1,4 +1,4 @@
-"""The stand-in Duo service alone, as a process: `python sandbox_duo_process.py PORT CA_FILE USER…`; says when it is ready."""
+"""The stand-in Duo service alone, as a process: `sandbox_duo_process.py PORT CA_FILE USER…`; says when it is ready."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(port: int, ca_file: Path, users: list[str]) -> None:
     listener.listen("127.0.0.1", port)
     write_ca_file(ca_file, listener.certificates.ca_pem)
     print(READY, flush=True)
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.run()
 
 
 if __name__ == "__main__":

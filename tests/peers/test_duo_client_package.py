@@ -36,8 +36,8 @@ class StandIn:
         self.ca_file = ca_file
 
     def client(self, kind: type[Any] = duo_client.Auth, **changes: Any) -> Any:
-        arguments = {"ikey": IKEY, "skey": SKEY, "host": "localhost", "port": self.port, "ca_certs": self.ca_file}
-        return kind(**{**arguments, "timeout": 20, **changes})
+        place = {"host": "localhost", "port": self.port, "ca_certs": self.ca_file, "timeout": 20}
+        return kind(**{"ikey": IKEY, "skey": SKEY, **place, **changes})
 
     def call(self, path: str, document: object = None) -> Any:
         context = ssl.create_default_context(cafile=self.ca_file)
@@ -77,7 +77,7 @@ def error_of(call: Callable[[], object]) -> tuple[int, int]:
     return error.status, data["code"]
 
 
-SIGNATURES = [
+SIGNATURES: list[dict[str, Any]] = [
     {"sig_version": 5},
     {"sig_version": 4},
     {"sig_version": 2, "digestmod": hashlib.sha512},
@@ -97,7 +97,7 @@ def test_every_signature_of_the_package_is_accepted_and_a_wrong_key_is_not(stand
 
 
 def test_preauth_tells_what_to_do_with_each_user(stand_in: StandIn) -> None:
-    """preauth answers auth with devices, allow, deny, or enroll with an address."""
+    """The call preauth answers auth with devices, allow, deny, or enroll with an address."""
     client = stand_in.client()
     alice = client.preauth(username="alice", ipaddr="192.0.2.1")
     assert alice["result"] == "auth"
@@ -121,7 +121,7 @@ def test_preauth_tells_what_to_do_with_each_user(stand_in: StandIn) -> None:
     ],
 )
 def test_a_blocking_push_ends_as_the_user_reacts(stand_in: StandIn, user: str, result: str, status: str) -> None:
-    """auth holds the request until the push is answered."""
+    """The call auth holds the request until the push is answered."""
     answer = stand_in.client().auth("push", username=user, device="auto", pushinfo="from=login%20portal")
     assert (answer["result"], answer["status"]) == (result, status)
 
@@ -132,8 +132,8 @@ def test_a_push_is_answered_on_the_phone_page(stand_in: StandIn) -> None:
     client = stand_in.client()
     caller = threading.Thread(target=lambda: answers.append(client.auth("push", username="alice", device="auto")))
     caller.start()
-    waiting: list[Any] = []
-    wait_until(lambda: waiting.extend(stand_in.call("/phone/state")["pending"]) or waiting, "a push on the phone page")
+    wait_until(lambda: stand_in.call("/phone/state")["pending"], "a push on the phone page")
+    waiting = stand_in.call("/phone/state")["pending"]
     assert waiting[0]["username"] == "alice"
     assert stand_in.call("/phone/answer", {"txid": waiting[0]["txid"], "answer": "approve"}) == {"answered": True}
     caller.join(20)
@@ -168,7 +168,7 @@ def test_passcodes_and_sms_codes_are_compared(stand_in: StandIn) -> None:
 
 
 def test_a_new_user_enrolls(stand_in: StandIn) -> None:
-    """enroll gives a code, enroll_status waits until it was used, and then the user has a phone."""
+    """The call enroll gives a code, enroll_status waits until it was used, and then the user has a phone."""
     client = stand_in.client()
     enrolled = client.enroll(username="newcomer", valid_secs=600)
     identity = (enrolled["user_id"], enrolled["activation_code"])
@@ -182,14 +182,14 @@ def test_a_new_user_enrolls(stand_in: StandIn) -> None:
 
 
 def test_generation_1_answers_in_its_own_words(stand_in: StandIn) -> None:
-    """ping says pong, check says valid; preauth has a prompt and factors; auth and status take phone1 and codes."""
+    """Its ping says pong, check says valid; preauth has a prompt and factors; auth takes phone1 and codes."""
     client = stand_in.client(AuthV1)
     assert client.ping()
     assert client.check()
     judy = client.preauth("judy")
     assert judy["result"] == "auth"
     assert judy["factors"] == {
-        "default": "phone1",
+        "default": "push2",
         "1": "phone1",
         "2": "sms1",
         "3": "push2",
@@ -210,7 +210,7 @@ def test_generation_1_answers_in_its_own_words(stand_in: StandIn) -> None:
 
 
 def test_generation_1_has_transactions_too(stand_in: StandIn) -> None:
-    """status has a result when the user has answered."""
+    """The call status has a result when the user has answered."""
     client = stand_in.client(AuthV1)
     txid = client.auth("ivan", "push", async_txn=True)
     assert client.status(txid) == (False, False, "Pushed a login request to your device...")
