@@ -11,6 +11,8 @@ from duoproxy.config.kind import Kind, ParseContext, Reach, ValueParseError
 from duoproxy.config.problems import quoted
 from duoproxy.secret import Secret
 
+MAX_PATH_CHARS = 512
+"""A path is quoted in a problem up to this length."""
 SOURCES = ("file", "env", "credential")
 """Places other than the configuration itself that a secret can come from."""
 PLACEHOLDER = "REPLACE_THIS"
@@ -162,19 +164,21 @@ def _read(path: Path, max_bytes: int, context: ParseContext) -> bytes | None:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise _fault(f"{quoted(str(path))} is not a file", "Write the name of a file")
+            raise _fault(f"{quoted(str(path), MAX_PATH_CHARS)} is not a file", "Write the name of a file")
         with path.open("rb") as file:
             return file.read(max_bytes)
     except PermissionError:
         if context.reach is not Reach.SERVICE:
-            what = f"{quoted(str(path))} may not be read by this account and was not looked at"
+            what = f"{quoted(str(path), MAX_PATH_CHARS)} may not be read by this account and was not looked at"
             context.warn(what, "See that the account of the service may read it")
             return None
-        raise _fault(f"{quoted(str(path))} may not be read", "Give this account the right to read it") from None
+        raise _fault(
+            f"{quoted(str(path), MAX_PATH_CHARS)} may not be read", "Give this account the right to read it"
+        ) from None
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else "no possible file name"
         raise _fault(
-            f"{quoted(str(path))} cannot be read ({cause})", "Write the name of a file that is there"
+            f"{quoted(str(path), MAX_PATH_CHARS)} cannot be read ({cause})", "Write the name of a file that is there"
         ) from None
 
 

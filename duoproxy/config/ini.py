@@ -19,7 +19,7 @@ MAX_FILE_BYTES: Final = 1024 * 1024
 """The largest configuration file."""
 MAX_LINE_BYTES: Final = 16384
 """The longest line."""
-MAX_SECTIONS: Final = 200
+MAX_SECTIONS: Final = 100
 """Sections of one file."""
 MAX_ENTRIES: Final = 5000
 """Options of one section."""

@@ -60,9 +60,9 @@ class Problem:
         return self.severity is Severity.ERROR
 
 
-def quoted(value: str) -> str:
-    """Quote a value of the file: on one line, control characters shown as escapes, cut at `QUOTED_CHARS`."""
-    shown = value if len(value) <= QUOTED_CHARS else value[:QUOTED_CHARS] + "…"
+def quoted(value: str, max_chars: int = QUOTED_CHARS) -> str:
+    """Quote a value of the file: on one line, control characters shown as escapes, cut at `max_chars`."""
+    shown = value if len(value) <= max_chars else value[:max_chars] + "…"
     return "'" + "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown) + "'"
 
 

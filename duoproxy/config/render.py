@@ -28,8 +28,8 @@ your devices) below. Take away the ; in front of their headings and of the optio
 
     authproxyctl check FILE
 
-An option without its ; in front has its default. Anything that stands in [main] holds for every
-section that knows the option. More than one section of a kind: [radius_client2], [radius_client3] …
+An option that keeps its ; has its default. What stands in [main] holds for every section that knows
+the option. More than one section of a kind: [radius_client2], [radius_client3] …
 
 A secret is taken as it stands to the end of the line; or write where it is: file:PATH, env:NAME,
 credential:NAME (systemd). Relative paths start at the folder of this file."""
@@ -125,7 +125,8 @@ def _masked_value(option: Option, value: Any) -> str:
 def _need(option: Option) -> str:
     if option.required:
         return "required"
-    return f"default: {shown_default(option) or 'none'}"
+    default = shown_default(option)
+    return f"optional, default: {default}" if default else "optional"
 
 
 def _example(option: Option) -> str:
@@ -172,7 +173,8 @@ def _sample_section(schema: SectionSchema, main: SectionSchema | None) -> Iterat
             continue
         yield ""
         yield from _wrapped(_help(option), "# ")
-        yield f"# {_need(option)}; {option.kind.describe()}"
+        need = _need(option)
+        yield f"# {need[0].upper()}{need[1:]}  ({option.kind.describe()})"
         yield from (f";{line}" for line in _sample_lines(option))
     if from_main:
         yield ""

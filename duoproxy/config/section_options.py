@@ -150,7 +150,9 @@ def _parse(assignment: Assignment, context: ParseContext, findings: Findings) ->
         what = "a comment stands behind the value and is ignored"
         findings.warning(entry.line, assignment.section, entry.key, what, "Put comments on lines of their own")
     if not text and not kind.accepts_empty:
-        raise ValueParseError("there is nothing right of the =", f"Write {kind.describe()}, or delete the line")
+        raise ValueParseError(
+            "there is nothing right of the =", f"Write {kind.describe()}, or delete the line", wants_example=False
+        )
     if assignment.named.old_name is not None:
         text = _in_new_words(assignment.named.old_name, text)
     try:

@@ -18,8 +18,8 @@ MAX_LIST_ITEMS = 1000
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?")
 _CODEC_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
-_CODEC_PROBE = "Aa1,"
-_UNFIT_CODECS = frozenset({"idna", "unicode_escape", "raw_unicode_escape", "utf-7"})
+_CODEC_PROBE = "".join(map(chr, range(0x20, 0x7F)))
+_UNFIT_CODECS = frozenset({"raw-unicode-escape"})
 
 ItemT = TypeVar("ItemT")
 

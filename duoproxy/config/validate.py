@@ -179,7 +179,7 @@ class _Validation:
         own = Findings(self.findings.file)
         parse_values(reading, context, own)
         check_options(reading, own)
-        if not own.has_errors:
+        if not own.has_errors and not reading.faulty:
             make_settings(reading, context.folder)
             check_settings(reading, own)
         self.findings.extend(own.problems())

@@ -1,0 +1,145 @@
+"""authproxyctl, as it is typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from duoproxy import __version__
+from duoproxy.tools.authproxyctl import main
+from tests.unit.config.small_catalogue import CATALOGUE, GOOD, write
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(one) for one in arguments], obj=lambda: CATALOGUE)
+
+
+def test_check_of_a_good_file_says_so(tmp_path: Path) -> None:
+    """Exit code 0."""
+    path = write(tmp_path, GOOD)
+    result = run("check", path)
+    assert (result.exit_code, result.output) == (0, f"{path}: fine. The proxy would start with it.\n")
+
+
+def test_check_with_warnings_only_is_fine(tmp_path: Path) -> None:
+    """Warnings do not keep the proxy from starting."""
+    path = write(tmp_path, GOOD + "prot = 1\n")
+    result = run("check", path)
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        f"warning: {path}:10 [radius_client] prot: the option is unknown and ignored. Did you mean port?",
+        f"{path}: fine, 1 warning. The proxy would start with it.",
+    ]
+
+
+def test_check_with_errors_tells_all_and_exits_1(tmp_path: Path) -> None:
+    """Exit code 1, and a last line that counts."""
+    path = write(tmp_path, GOOD + "prot = 1\nretries = x\nport = y\n")
+    result = run("check", path)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == f"{path}: 2 errors, 1 warning. The proxy would not start."
+    assert len(result.output.splitlines()) == 4
+
+
+def test_check_of_a_missing_file_is_a_problem(tmp_path: Path) -> None:
+    """The file is what is wrong, not the usage."""
+    result = run("check", tmp_path / "none.cfg")
+    assert result.exit_code == 1
+    assert "the file cannot be read (No such file or directory)" in result.output
+
+
+def test_check_as_json(tmp_path: Path) -> None:
+    """For scripts: every field of a problem, and the printed line."""
+    path = write(tmp_path, GOOD + "retries = x\n")
+    result = run("check", "--json", path)
+    report = json.loads(result.output)
+    assert result.exit_code == 1
+    assert (report["file"], report["ok"], report["errors"], report["warnings"]) == (str(path), False, 1, 0)
+    assert report["problems"] == [
+        {
+            "severity": "error",
+            "file": str(path),
+            "line": 10,
+            "section": "radius_client",
+            "option": "retries",
+            "what": "'x' is not a whole number",
+            "remedy": "Write a number from 1 to 100, such as 3",
+            "text": f"error: {path}:10 [radius_client] retries: 'x' is not a whole number. "
+            "Write a number from 1 to 100, such as 3.",
+        }
+    ]
+
+
+def test_check_of_a_copied_file_looks_at_no_other_files(tmp_path: Path) -> None:
+    """--no-files, for a file that belongs to another machine."""
+    path = write(tmp_path, GOOD + "ca_file = ca.pem\n")
+    assert run("check", path).exit_code == 1
+    assert run("check", "--no-files", path).exit_code == 0
+
+
+def test_options_lists_the_sections_that_there_are() -> None:
+    """Planned ones too, with what is to be said of them."""
+    lines = run("options").output.splitlines()
+    assert lines[1] == "radius_client       Another RADIUS server checks the password."
+    assert lines[-1] == "radius_server_eap   is known, but this version does not serve it yet."
+
+
+@pytest.mark.parametrize("name", ["radius_client", "[Radius_Client2]"])
+def test_options_describes_a_section(name: str) -> None:
+    """By its name, with or without number and brackets."""
+    result = run("options", name)
+    assert result.exit_code == 0
+    assert result.output.startswith("[radius_client]\n")
+    assert "  retries  (optional, default: 3)\n" in result.output
+
+
+def test_options_as_json() -> None:
+    """One section, or a list of all."""
+    assert json.loads(run("options", "--json", "radius_client").output)["section"] == "radius_client"
+    every = json.loads(run("options", "--json").output)
+    assert [one["section"] for one in every] == list(CATALOGUE.schemas)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("radius_clint", "There is no section [radius_clint]. Did you mean radius_client?"),
+        ("xyz", "There is no section [xyz]. There are: main, radius_client, duo_only_client"),
+        ("ad_client", "[ad_client] is known, but this version does not serve it yet. Use [radius_client] until then."),
+    ],
+)
+def test_options_of_no_section_is_wrong_usage(name: str, sentence: str) -> None:
+    """Exit code 2."""
+    result = run("options", name)
+    assert result.exit_code == 2
+    assert sentence in result.output
+
+
+def test_sample_can_be_checked(tmp_path: Path) -> None:
+    """Unchanged it says clearly that no server section is active."""
+    result = run("check", write(tmp_path, run("sample").output))
+    assert result.exit_code == 1
+    assert "no server section is active in this file" in result.output
+
+
+def test_version_is_printed() -> None:
+    """One line."""
+    assert run("version").output == f"duoproxy {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["chek"], ["check", "a", "b"], ["check", "--jsn"]])
+def test_wrong_usage_exits_2(arguments: list[str]) -> None:
+    """As the help says."""
+    assert run(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("command", [[], ["check"], ["options"], ["sample"], ["version"]])
+def test_help_has_examples_and_exit_codes(command: list[str]) -> None:
+    """Whoever asks for help sees how it is typed."""
+    output = run(*command, "--help").output
+    assert "Example" in output
+    assert f"  authproxyctl {command[0] if command else 'check'}" in output
+    assert "Exit codes: 0 fine, 1 problems, 2 wrong usage." in output
