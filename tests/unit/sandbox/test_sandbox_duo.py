@@ -1,0 +1,94 @@
+"""[sandbox_duo]: its options, and what a file with it may do. conf/sandbox.cfg is checked too."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from duoproxy.config.validate import check_configuration, load_configuration
+from duoproxy.sandbox.accounts import Behaviour, DeviceKind
+from duoproxy.sandbox.sandbox_duo import SandboxDuo, SandboxDuoSettings, find_faults, listens_on
+from duoproxy.secret import Secret
+from duoproxy.sections.registry import load_registry
+
+ROOT = Path(__file__).resolve().parents[3]
+SECTION = """[sandbox_duo]
+ikey=DISANDBOX00000000000
+skey=this-key-is-public-and-not-secure-000000
+ca_file=ca.pem
+"""
+SERVER = """[radius_server_auto]
+ikey=DISANDBOX00000000000
+skey=this-key-is-public-and-not-secure-000000
+api_host=localhost:18443
+http_ca_certs_file=ca.pem
+radius_ip_1=127.0.0.1
+radius_secret_1=testing123
+"""
+USERS = "[sandbox_users]\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    tmp_path.chmod(0o700)
+    return tmp_path
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    path = folder / "authproxy.cfg"
+    path.touch(mode=0o600)
+    path.write_text(text)
+    return [str(problem) for problem in check_configuration(path, load_registry().catalogue)]
+
+
+def test_the_sandbox_of_this_repository_is_a_good_file(folder: Path) -> None:
+    """`make run` starts on conf/sandbox.cfg: keys, ports and the CA file fit together."""
+    path = folder / "sandbox.cfg"
+    shutil.copy(ROOT / "conf" / "sandbox.cfg", path)
+    path.chmod(0o600)
+    configuration = load_configuration(path, load_registry().catalogue)
+    assert [str(problem) for problem in configuration.warnings] == []
+    sandbox, radius = sorted(configuration.servers, key=lambda one: one.kind, reverse=True)
+    assert (radius.kind, sandbox.kind) == ("radius_server_auto", "sandbox_duo")
+    assert radius.settings.http_ca_certs_file == sandbox.settings.ca_file
+    assert (radius.settings.ikey, radius.settings.skey) == (sandbox.settings.ikey, sandbox.settings.skey)
+    assert radius.settings.api_host == f"localhost:{sandbox.settings.port}"
+    assert (radius.client, radius.settings.interface) == ("sandbox_users", "127.0.0.1")
+
+
+def test_users_are_read_from_their_lines(folder: Path) -> None:
+    """Each line becomes a behaviour, under its number."""
+    path = folder / "authproxy.cfg"
+    path.touch(mode=0o600)
+    path.write_text(SECTION + "user_1=alice push\nuser_2=carol passcode 424242\n" + SERVER + USERS)
+    configuration = load_configuration(path, load_registry().catalogue)
+    settings = next(one.settings for one in configuration.servers if one.kind == "sandbox_duo")
+    assert settings.user == {
+        1: Behaviour("alice"),
+        2: Behaviour("carol", devices=(DeviceKind.TOKEN,), passcode="424242"),
+    }
+    assert listens_on(settings) == [("tcp", "127.0.0.1", 18443)]
+
+
+def test_a_user_that_cannot_be_read_is_an_error_with_its_line(folder: Path) -> None:
+    """The error says where, what, and which words there are."""
+    found = problems(folder, SECTION + "user_1=alice pushh\n" + SERVER + USERS)
+    assert len(found) == 1
+    assert "authproxy.cfg:5 [sandbox_duo] user_1: 'pushh' is not one of: push, phone, sms, passcode" in found[0]
+
+
+def test_a_file_with_the_sandbox_listens_on_loopback_only(folder: Path) -> None:
+    """Another interface is an error in any section of the file."""
+    found = problems(folder, SECTION + SERVER + "interface=0.0.0.0\n" + USERS)
+    assert any("[radius_server_auto] interface" in problem and problem.startswith("error") for problem in found)
+    assert SandboxDuo.schema.loopback_only
+
+
+def test_a_user_who_is_listed_twice_is_a_fault() -> None:
+    """Names differ in more than their case."""
+    settings = SandboxDuoSettings(
+        ikey="DI", skey=Secret("x"), ca_file=Path("ca.pem"), user={1: Behaviour("alice"), 2: Behaviour("ALICE")}
+    )
+    assert list(find_faults(settings)) == [("user_2", "its name is also that of user_1", "Delete one of the two")]
