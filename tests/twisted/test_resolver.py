@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import queue
 import socket
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
+from twisted.python.threadpool import ThreadPool
 from twisted.trial.unittest import SynchronousTestCase
 
 from duoproxy.net import resolver as resolver_module
@@ -159,3 +161,31 @@ class ResolverTests(SynchronousTestCase):
         self.assertIn("127.0.0.1", resolver_module._addresses_of("127.0.0.1"))
         addresses = resolver_module._addresses_of("localhost")
         self.assertEqual(len(addresses), len(set(addresses)))
+
+
+class ClockWithThreads(Clock):
+    """A clock whose threads are real ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = ThreadPool(1, 1)
+        self.from_threads: queue.Queue[Callable[[], object]] = queue.Queue()
+
+    def getThreadPool(self) -> ThreadPool:
+        return self.pool
+
+    def callFromThread(self, function: Callable[..., object], *args: object, **keywords: object) -> None:
+        self.from_threads.put(lambda: function(*args, **keywords))
+
+
+class ThreadTests(SynchronousTestCase):
+    def test_the_system_is_asked_in_a_thread(self) -> None:
+        """Getaddrinfo blocks: it runs in a thread, and its answer comes back to the reactor."""
+        clock = ClockWithThreads()
+        clock.pool.start()
+        self.addCleanup(clock.pool.stop)
+        resolver = Resolver(reactor=clock, log_namespace="radius_client")
+        asking = Deferred.fromCoroutine(resolver.resolve("localhost"))
+        self.assertNoResult(asking)
+        clock.from_threads.get(timeout=20)()
+        self.assertIn(self.successResultOf(asking), ("127.0.0.1", "::1"))
