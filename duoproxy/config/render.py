@@ -174,7 +174,7 @@ def _sample_section(schema: SectionSchema, main: SectionSchema | None) -> Iterat
         yield ""
         yield from _wrapped(_help(option), "# ")
         need = _need(option)
-        yield f"# {need[0].upper()}{need[1:]}  ({option.kind.describe()})"
+        yield f"# {need[0].upper()}{need[1:]} – {option.kind.describe()}"
         yield from (f";{line}" for line in _sample_lines(option))
     if from_main:
         yield ""

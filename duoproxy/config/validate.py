@@ -200,8 +200,9 @@ class _Validation:
                 self.findings.warning(entry.line, main.name, entry.key, what, "Delete the line")
 
     def _check_rights(self, readings: list[SectionReading]) -> None:
-        """Warn of a file with secrets that everybody can read."""
-        if self._reach is Reach.NOTHING or not any(_has_clear_text_secret(reading) for reading in readings):
+        """Warn of a file with secrets that everybody can read; those of a sandbox protect nothing."""
+        secrets = any(_has_clear_text_secret(reading) for reading in readings)
+        if self._reach is Reach.NOTHING or not secrets or any(reading.schema.loopback_only for reading in readings):
             return
         try:
             mode = self._path.stat().st_mode

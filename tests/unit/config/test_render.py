@@ -36,10 +36,10 @@ def test_sample_has_every_option_of_every_section(tmp_path: Path) -> None:
             assert option.help in SAMPLE
             assert re.search(rf"^;{option.key()} =|may stand here too: .*\b{option.name}\b", SAMPLE, re.MULTILINE)
     assert (
-        "# Pause between tries. Unit: seconds.\n# Optional, default: 2  (a number of seconds from 0.1 to 300)\n"
+        "# Pause between tries. Unit: seconds.\n# Optional, default: 2 – a number of seconds from 0.1 to 300\n"
         in SAMPLE
     )
-    assert "# Server to ask.\n# Required  (an IP address or a host name)\n;host = 10.1.2.10\n" in SAMPLE
+    assert "# Server to ask.\n# Required – an IP address or a host name\n;host = 10.1.2.10\n" in SAMPLE
 
 
 def test_sample_leaves_the_sandbox_out() -> None:

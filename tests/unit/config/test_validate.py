@@ -78,6 +78,13 @@ def test_file_with_secrets_that_others_can_read_is_a_warning(tmp_path: Path) -> 
     assert check_configuration(path, CATALOGUE) == []
 
 
+def test_secrets_of_a_sandbox_may_be_read_by_all(tmp_path: Path) -> None:
+    """They protect nothing, and the file comes with the program."""
+    path = write(tmp_path, GOOD + "[sandbox_duo]\n")
+    path.chmod(0o644)
+    assert check_configuration(path, CATALOGUE) == []
+
+
 def test_file_whose_secrets_stand_elsewhere_may_be_read_by_all(tmp_path: Path) -> None:
     """Names of variables are no secrets."""
     text = GOOD.replace("radius secret", "env:S").replace("upstream secret", "env:S").replace("0123456789" * 4, "env:S")

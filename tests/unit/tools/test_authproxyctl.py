@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,23 @@ def test_help_has_examples_and_exit_codes(command: list[str]) -> None:
     assert "Example" in output
     assert f"  authproxyctl {command[0] if command else 'check'}" in output
     assert "Exit codes: 0 fine, 1 problems, 2 wrong usage." in output
+
+
+def run_installed(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(one) for one in arguments])
+
+
+def test_sample_of_the_installed_sections_explains_itself(tmp_path: Path) -> None:
+    """What conf/authproxy.cfg is generated from: unchanged it has one fault, that nothing listens."""
+    report = json.loads(run_installed("check", "--json", write(tmp_path, run_installed("sample").output)).output)
+    assert [problem["what"] for problem in report["problems"]] == [
+        "no server section is active in this file, so that nothing would listen"
+    ]
+
+
+def test_every_default_and_example_of_the_installed_sections_is_a_value(tmp_path: Path) -> None:
+    """The sample with all options taken in, and secrets put in place, is a good file."""
+    active = re.sub(r"^;(?!.* =$)", "", run_installed("sample").output, flags=re.MULTILINE)
+    result = run_installed("check", "--no-files", write(tmp_path, active.replace("REPLACE_THIS", "0123456789" * 4)))
+    assert result.output.splitlines()[-1].endswith("fine. The proxy would start with it.")
+    assert result.exit_code == 0
