@@ -313,8 +313,6 @@ class RadiusServer:
             octets, why_not = encode_or_reject(request, self._fault(request))
         if why_not:
             self._limited.warn("long", host, lambda: sentences.reply_does_not_fit(host, why_not))
-        if self._debug and octets is not None:
-            self._log_packet("to", host, decode_packet(octets))
         return octets
 
     def _send(self, octets: bytes, request: ReceivedRequest) -> None:
@@ -323,6 +321,8 @@ class RadiusServer:
         host = request.device_address
         if not self._transport.send(octets, (host, request.device_port), request.local_address):
             self._limited.warn("unsent", host, lambda: sentences.reply_not_sent(host))
+        if self._debug:
+            self._log_packet("to", host, decode_packet(octets))
 
     def _warn_if_too_late(self, newest: _InFlight, now: float) -> None:
         exchange, host = newest.exchange, newest.request.device_address
