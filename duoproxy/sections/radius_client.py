@@ -117,6 +117,8 @@ class RadiusClient(ClientSection):
             return PrimaryOutcome(False, f"the password cannot be written in pw_codec={codec} of [{self._name}]")
         if len(password) > MAX_PASSWORD_OCTETS:
             return PrimaryOutcome(False, f"the password is longer than the {MAX_PASSWORD_OCTETS} octets of RADIUS")
+        if password.endswith(b"\0"):
+            return PrimaryOutcome(False, "the password ends in a NUL, which RADIUS cannot carry")
 
         def build(request_authenticator: bytes, secret: bytes, own_address: str) -> list[Attribute]:
             hidden = hide_password(password, secret, request_authenticator)

@@ -7,7 +7,7 @@ the log line, the events and the reply attributes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
@@ -20,8 +20,8 @@ from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.policy import LoginPolicy, SecondTryLedger
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.radius_client import UpstreamReply
-from duoproxy.net.radius_server import ReceivedRequest, Reply
-from duoproxy.radius.attributes import AttributeId, Type, first, text_attributes
+from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
+from duoproxy.radius.attributes import AttributeId, Type, all_values, first, text_attributes
 from duoproxy.radius.client_address import read_client_address
 from duoproxy.radius.packet import Attribute, Code
 from duoproxy.radius.relay import PassThrough, reply_attributes_for_device
@@ -32,11 +32,13 @@ LOGIN_ID_OCTETS = 5
 MAX_USERNAME_OCTETS = 253
 MAX_DEVICES_NOTED = 1_000
 
+_MICROSOFT = 311
 _OTHER_CREDENTIALS = {
-    int(Type.CHAP_PASSWORD): "CHAP",
-    int(Type.EAP_MESSAGE): "EAP",
+    AttributeId(0, Type.CHAP_PASSWORD): "a CHAP-Password",
+    AttributeId(0, Type.EAP_MESSAGE): "an EAP-Message",
+    AttributeId(_MICROSOFT, 1): "an MS-CHAP-Response",
+    AttributeId(_MICROSOFT, 25): "an MS-CHAP2-Response",
 }
-_MS_CHAP = (AttributeId(311, 1), AttributeId(311, 25))
 
 
 @frozen
@@ -91,7 +93,7 @@ class RadiusLogins:
         login_id = self._environment.random_bytes(LOGIN_ID_OCTETS).hex()
         request = self._login_request(received, login_id)
         if request is None:
-            return Reply(Code.ACCESS_REJECT, ())
+            return REJECT
         started = self._environment.reactor.seconds()
         self._log.info(
             "Login {login_id}: {user!r} asks from {device}.",
@@ -103,7 +105,7 @@ class RadiusLogins:
         self._log_end(request, outcome, self._environment.reactor.seconds() - started)
         if outcome.verdict is Verdict.SILENCE:
             return None
-        return self._reply(received, outcome)
+        return self._reply(outcome)
 
     async def _run(self, request: LoginRequest) -> Outcome:
         tools = LoginTools(
@@ -115,11 +117,17 @@ class RadiusLogins:
 
     def _login_request(self, received: ReceivedRequest, login_id: str) -> LoginRequest | None:
         attributes = received.packet.attributes
-        user_octets = first(attributes, Type.USER_NAME)
         password_octets = received.reveal_password()
-        if user_octets is None or password_octets is None:
-            self._refuse_unreadable(login_id, received, user_octets)
+        fault = _credentials_fault(attributes)
+        if fault or password_octets is None:
+            self._log.warn(
+                "Login {login_id} from {device}: rejected, {fault}.",
+                login_id=login_id,
+                device=received.device_address,
+                fault=fault,
+            )
             return None
+        user_octets = first(attributes, Type.USER_NAME) or b""
         try:
             username = _decoded(user_octets, self._settings.pw_codec)
             password = password_octets.decode(self._settings.pw_codec)
@@ -143,22 +151,6 @@ class RadiusLogins:
             wire=received.packet,
         )
 
-    def _refuse_unreadable(self, login_id: str, received: ReceivedRequest, user_octets: bytes | None) -> None:
-        if user_octets is None:
-            what = "it names no user (User-Name). Check what the device sends"
-        else:
-            what = (
-                f"it carries {_credentials(received)}, and only PAP with a shared secret is supported here: set the "
-                f"device "
-                "to PAP"
-            )
-        self._log.warn(
-            "Login {login_id} from {device}: rejected, {what}.",
-            login_id=login_id,
-            device=received.device_address,
-            what=what,
-        )
-
     def _client_ip(self, received: ReceivedRequest) -> str | None:
         attribute = self._settings.client_ip_attr
         value = first(received.packet.attributes, attribute)
@@ -179,26 +171,30 @@ class RadiusLogins:
             )
         return address
 
-    def _reply(self, received: ReceivedRequest, outcome: Outcome) -> Reply:
+    def _reply(self, outcome: Outcome) -> Reply:
         accepted = outcome.verdict is Verdict.ACCEPT
-        attributes: list[Attribute] = []
-        if outcome.user_message:
-            attributes += text_attributes(Type.REPLY_MESSAGE, outcome.user_message)
+        said = text_attributes(Type.REPLY_MESSAGE, outcome.user_message) if outcome.user_message else []
         upstream = outcome.primary_wire
-        primary_decided = outcome.cause is Cause.PASSWORD_REFUSED
-        if isinstance(upstream, UpstreamReply) and (accepted or primary_decided):
-            attributes += reply_attributes_for_device(
+        decided_by_primary = accepted or outcome.cause is Cause.PASSWORD_REFUSED
+        code = Code.ACCESS_ACCEPT if accepted else Code.ACCESS_REJECT
+        if not (isinstance(upstream, UpstreamReply) and decided_by_primary):
+            return Reply(code, said)
+
+        def attributes(answered: ReceivedRequest) -> list[Attribute]:
+            relayed = reply_attributes_for_device(
                 upstream.packet,
                 upstream.request_authenticator,
                 upstream.secret.reveal(),
                 self._settings.pass_through,
                 self._environment.dictionary,
-                received.secret.reveal(),
-                received.packet.authenticator,
+                answered.secret.reveal(),
+                answered.packet.authenticator,
                 self._environment.random_bytes,
                 accepted,
             )
-        return Reply(Code.ACCESS_ACCEPT if accepted else Code.ACCESS_REJECT, tuple(attributes))
+            return [*said, *relayed]
+
+        return Reply(code, attributes)
 
     def _log_end(self, request: LoginRequest, outcome: Outcome, duration_s: float) -> None:
         worrying = outcome.cause.is_bypass or outcome.cause in _WORRYING
@@ -251,14 +247,16 @@ def _decoded(octets: bytes, codec: str) -> str:
         return octets.decode(codec)
 
 
-def _credentials(received: ReceivedRequest) -> str:
-    attributes = received.packet.attributes
-    for number, name in _OTHER_CREDENTIALS.items():
-        if first(attributes, number) is not None:
-            return name
-    if any(first(attributes, attribute) is not None for attribute in _MS_CHAP):
-        return "MS-CHAP"
-    return "no password"
+def _credentials_fault(attributes: Sequence[Attribute]) -> str:
+    """Say why a request is no PAP login; empty when it is one. Source: RFC 2865 §4.1, §5.44."""
+    if len(all_values(attributes, Type.USER_NAME)) != 1:
+        return "it has not exactly one User-Name. Check what the device sends"
+    others = [name for attribute, name in _OTHER_CREDENTIALS.items() if first(attributes, attribute) is not None]
+    passwords = len(all_values(attributes, Type.USER_PASSWORD))
+    if passwords == 1 and not others:
+        return ""
+    found = " and ".join([*others, *["a User-Password"] * passwords]) or "no password"
+    return f"it carries {found}. Only the PAP with a shared secret format is supported: set the device to PAP"
 
 
 def _notation(attribute: AttributeId) -> str:
