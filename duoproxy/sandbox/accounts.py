@@ -114,7 +114,9 @@ class Behaviour:
             return _STANDING_SENTENCES[self.standing]
         if self.reaction is Reaction.ASK:
             return self._describe_devices()
-        return _REACTION_SENTENCES[self.reaction].format(delay=f"{self.delay_s or 0:g} s")
+        return _REACTION_SENTENCES[self.reaction].format(
+            delay=f"after {self.delay_s:g} s" if self.delay_s else "at once"
+        )
 
     def _describe_devices(self) -> str:
         """Say what the user has to do, from the devices and the fixed passcode."""
@@ -134,9 +136,9 @@ _STANDING_SENTENCES = {
     Standing.DISABLED: "is disabled",
 }
 _REACTION_SENTENCES = {
-    Reaction.APPROVE: "approves by itself after {delay}",
-    Reaction.DENY: "denies by itself after {delay}",
-    Reaction.FRAUD: "reports a fraud by itself after {delay}",
+    Reaction.APPROVE: "approves by itself {delay}",
+    Reaction.DENY: "denies by itself {delay}",
+    Reaction.FRAUD: "reports a fraud by itself {delay}",
     Reaction.IGNORE: "never answers, so that the login times out",
 }
 

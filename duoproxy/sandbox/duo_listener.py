@@ -36,6 +36,8 @@ CUT_AFTER_S = 0.05
 class QuietSite(Site):
     """A site without an access log; requests are in the list of events."""
 
+    noisy = False
+
     def __init__(self, root: Resource, reactor: Any) -> None:
         Site.__init__(self, root, reactor=reactor, timeout=IDLE_CONNECTION_S)
 
@@ -97,6 +99,7 @@ class DuoListener:
             ListenError: it is taken.
         """
         self._factory = TLSMemoryBIOFactory(tls_options(self.certificates), False, self.site, clock=self._reactor)
+        self._factory.noisy = False
         self._place = (interface, port)
         try:
             self._open()

@@ -6,13 +6,15 @@ Reads requests, waits with the answer until the user has given one, and fails on
 from __future__ import annotations
 
 import email.utils
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.resource import NoResource, Resource
+from twisted.web.pages import notFound
+from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.util import Redirect
 
 from duoproxy.sandbox.duo_api import PREFIXES, ApiReply, ApiWait, DuoApi, split_path
 from duoproxy.sandbox.faults import Fault, FaultKind, Faults
@@ -93,20 +95,33 @@ class ApiResource(Resource):
         return False
 
 
-class RootResource(Resource):
-    """The root: the API's paths, and what else is put under it."""
+class Folder(Resource):
+    """A part of a path below which something is, and which is nothing itself."""
+
+    def __init__(self) -> None:
+        Resource.__init__(self)
+
+    def getChild(self, path: bytes, request: Request) -> IResource:
+        """Nothing of that name is here."""
+        return notFound()
+
+    def render(self, request: Request) -> int:
+        """Nothing is here."""
+        send(request, 404, b"Nothing is here.\n", "text/plain")
+        return NOT_DONE_YET
+
+
+class RootResource(Folder):
+    """The root: the API's paths, the way to the phone page, and what else is put under it."""
 
     def __init__(self, api: ApiResource) -> None:
-        Resource.__init__(self)
+        super().__init__()
+        self.putChild(b"", Redirect(b"/phone/"))
         for prefix in PREFIXES.values():
             _, room, generation, _ = prefix.split("/")
-            folder = Resource()
+            folder = Folder()
             folder.putChild(generation.encode("ascii"), api)
             self.putChild(room.encode("ascii"), folder)
-
-    def getChild(self, path: bytes, request: Request) -> Resource:
-        """Nothing else is here."""
-        return cast("Resource", NoResource())
 
 
 def read_request(request: Request) -> ApiRequest:

@@ -142,14 +142,14 @@ class SandboxDuo(ServerSection):
         write_ca_file(self.settings.ca_file, self.listener.certificates.ca_pem)
 
     async def start(self) -> None:
-        """Tell people where everything is: in the log, and on standard output if the log goes elsewhere."""
+        """Tell people where everything is: on standard output, and in the log; not twice in the same place."""
         password = "" if self.settings.user else DEMO_PASSWORD
         lines = banner(self._base_url, self._behaviours, _program(), password)
-        for line in lines:
+        log_is_stdout = getattr(self.environment.main, "log_stdout", False)
+        for line in lines[:1] if log_is_stdout else lines:
             self._log.warn("{line}", line=line)
-        if not getattr(self.environment.main, "log_stdout", False):
-            sys.stdout.write("\n".join([*lines, ""]))
-            sys.stdout.flush()
+        sys.stdout.write("\n".join(["", *lines, "", ""]))
+        sys.stdout.flush()
 
     async def stop(self) -> None:
         """Stop listening."""

@@ -79,6 +79,7 @@ def test_every_behaviour_is_described_for_people() -> None:
     assert parse_behaviour("c passcode 1234567").describe().endswith("PASSWORD,1234567")
     assert parse_behaviour("c passcode").describe() == "appends a passcode from the phone page to the password"
     assert parse_behaviour("ivan approve-after 2").describe() == "approves by itself after 2 s"
+    assert parse_behaviour("dave deny").describe() == "denies by itself at once"
     assert parse_behaviour("frank bypass").describe() == "is let in without a second factor"
     assert parse_behaviour("heidi timeout").describe() == "never answers, so that the login times out"
 

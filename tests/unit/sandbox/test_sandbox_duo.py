@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
 
 from duoproxy.config.validate import check_configuration, load_configuration
+from duoproxy.radius.dictionary import Dictionary
 from duoproxy.sandbox.accounts import Behaviour, DeviceKind
+from duoproxy.sandbox.demo import NOT_SECURE
 from duoproxy.sandbox.sandbox_duo import SandboxDuo, SandboxDuoSettings, find_faults, listens_on
 from duoproxy.secret import Secret
+from duoproxy.sections.contracts import Environment
 from duoproxy.sections.registry import load_registry
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -92,3 +98,22 @@ def test_a_user_who_is_listed_twice_is_a_fault() -> None:
         ikey="DI", skey=Secret("x"), ca_file=Path("ca.pem"), user={1: Behaviour("alice"), 2: Behaviour("ALICE")}
     )
     assert list(find_faults(settings)) == [("user_2", "its name is also that of user_1", "Delete one of the two")]
+
+
+@pytest.mark.parametrize(("log_stdout", "logged"), [(True, 1), (False, 24)])
+def test_each_start_says_not_secure_on_standard_output_and_in_the_log(
+    capsys: pytest.CaptureFixture[str], log_stdout: bool, logged: int
+) -> None:
+    """The commands stand on standard output as they are typed; the log has them too unless it goes there as well."""
+    main = SimpleNamespace(log_stdout=log_stdout)
+    environment = Environment("sandbox_duo", Clock(), bytes, Dictionary([]), lambda event: None, main)
+    settings = SandboxDuoSettings(ikey="DI", skey=Secret("x"), ca_file=Path("ca.pem"), port=19443)
+    starting = SandboxDuo(settings, environment).start()
+    with capturedLogs() as events, pytest.raises(StopIteration):
+        starting.send(None)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[1] == NOT_SECURE
+    assert "Phone page:    https://localhost:19443/phone/" in printed[3]
+    assert printed[5].endswith("duoproxy-login --user alice --password password")
+    assert events[0]["line"] == NOT_SECURE
+    assert len(events) == logged
