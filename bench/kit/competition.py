@@ -1,0 +1,179 @@
+"""The stage of a measurement: keys, the stand-in, our proxy, and one load of logins with what it cost the server."""
+
+from __future__ import annotations
+
+import datetime
+import http.client
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+
+from bench.kit.freeradius import IKEY, SECRET, SKEY
+from bench.kit.processes import (
+    LOOPBACK,
+    Process,
+    free_port,
+    machine_busy_s,
+    python,
+    tls_trusting,
+)
+from duoproxy.sandbox.certificates import make_certificates
+
+KIT = Path(__file__).parent
+LOAD_DEADLINE_S = 240.0
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running stand-in."""
+
+    process: Process
+    port: int
+    ca_file: Path
+
+    def stats(self) -> dict[str, int]:
+        """What has happened since the last call."""
+        connection = http.client.HTTPSConnection("localhost", self.port, context=tls_trusting(self.ca_file), timeout=30)
+        try:
+            connection.request("GET", "/stats")
+            found: dict[str, int] = json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+        return found
+
+
+def start_api(folder: Path, core: int, push_s: float) -> Api:
+    """Start the stand-in, with a certificate of its own."""
+    made = make_certificates(datetime.datetime.now(datetime.UTC))
+    ca_file, certificate, key = folder / "ca.pem", folder / "server.pem", folder / "server.key"
+    ca_file.write_bytes(made.ca_pem)
+    certificate.write_bytes(made.certificate.public_bytes(serialization.Encoding.PEM))
+    key.touch(mode=0o600)
+    key.write_bytes(
+        made.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    port = free_port()
+    arguments = ["--port", str(port), "--certificate", str(certificate), "--key", str(key)]
+    script = python(KIT / "duo_stand_in.py", *arguments, "--push-seconds", str(push_s))
+    process = Process("duo_stand_in", script, folder, core)
+    process.wait_until(lambda: "ready" in process.text())
+    return Api(process, port, ca_file)
+
+
+def start_duoproxy(
+    folder: Path,
+    port: int,
+    core: int,
+    api: Api,
+    upstream_port: int | None,
+    transaction: str = "blocking",
+    profile: Path | None = None,
+) -> Process:
+    """Start our proxy.
+
+    Args:
+        folder: where its configuration and logs go.
+        port: where it listens.
+        core: the core it may use.
+        api: whom it asks.
+        upstream_port: the RADIUS server that checks passwords; None: [duo_only_client].
+        transaction: how a push is waited for.
+        profile: where cProfile's figures go; None: it is not profiled.
+    """
+    own = folder / f"duoproxy-{transaction}"
+    own.mkdir(exist_ok=True)
+    if upstream_port is None:
+        client = "[duo_only_client]\n"
+    else:
+        client = f"[radius_client]\nhost={LOOPBACK}\nport={upstream_port}\nsecret={SECRET}\n"
+    configuration = own / "authproxy.cfg"
+    configuration.touch(mode=0o600)
+    configuration.write_text(
+        f"[main]\nlog_dir={own}\ninterface={LOOPBACK}\n{client}[radius_server_auto]\nikey={IKEY}\nskey={SKEY}\n"
+        f"api_host=localhost:{api.port}\nhttp_ca_certs_file={api.ca_file}\nport={port}\nfailmode=secure\n"
+        f"radius_ip_1={LOOPBACK}\nradius_secret_1={SECRET}\n",
+        "utf-8",
+    )
+    profiling = ["--profile", str(profile), "--profiler", "cprofile", "--savestats"] if profile else []
+    arguments = ["-n", "--pidfile=", *profiling, "duoauthproxy", "-c", str(configuration)]
+    environment = {"DUOPROXY_BENCH_TRANSACTION": transaction}
+    process = Process("duoproxy", python(KIT / "run_proxy.py", *arguments), own, core, environment)
+    log = own / "authproxy.log"
+    try:
+        process.wait_until(lambda: log.exists() and "duoproxy is ready" in log.read_text("utf-8", "replace"))
+    except BaseException:
+        process.stop()
+        raise
+    return process
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one load gave.
+
+    Attributes:
+        accepted: logins that were let in.
+        refused: logins that got a Reject, or no answer.
+        seconds: from the first request to the last answer.
+        p50_ms: the middle login.
+        p95_ms: the slow ones.
+        cpu_s: CPU of the server.
+        others_percent: how much of the server's core everybody else took.
+    """
+
+    accepted: int
+    refused: int
+    seconds: float
+    p50_ms: float
+    p95_ms: float
+    cpu_s: float
+    others_percent: float
+
+    @property
+    def per_second(self) -> float:
+        """Logins a second."""
+        return self.accepted / self.seconds if self.seconds else 0.0
+
+    @property
+    def cpu_us(self) -> float:
+        """CPU of the server for one login, in µs."""
+        return 1e6 * self.cpu_s / self.accepted if self.accepted else 0.0
+
+
+def start_load(folder: Path, port: int, core: int, logins: int, **options: float) -> Process:
+    """Start the device; options as radius_load.py has them."""
+    arguments = ["--port", str(port), "--secret", SECRET, "--logins", str(logins)]
+    for name, value in options.items():
+        arguments += [f"--{name.replace('_', '-')}", str(value)]
+    return Process("radius_load", python(KIT / "radius_load.py", *arguments), folder, core)
+
+
+def load_result(load: Process) -> dict[str, Any]:
+    """What the device reported at its end."""
+    found: dict[str, Any] = json.loads(load.text().splitlines()[-1])
+    return found
+
+
+def measure(server: Process, core: int, load_core: int, folder: Path, port: int, logins: int, in_flight: int) -> Measured:
+    """Run one load against a server, with at most so many logins in flight, and account for it."""
+    cpu, busy, began = server.cpu_s(), machine_busy_s(core), time.monotonic()
+    with start_load(folder, port, load_core, logins, in_flight=in_flight) as load:
+        load.wait(LOAD_DEADLINE_S)
+        result = load_result(load)
+    cpu_s = server.cpu_s() - cpu
+    others_s = max(0.0, machine_busy_s(core) - busy - cpu_s)
+    return Measured(
+        result["accepted"],
+        result["rejected"] + result["unanswered"],
+        result["seconds"],
+        result["p50_ms"],
+        result["p95_ms"],
+        cpu_s,
+        100 * others_s / (time.monotonic() - began),
+    )

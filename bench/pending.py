@@ -1,0 +1,206 @@
+"""What a login costs that waits for its user: thousands of pushes of 10 s under way at once.
+
+For each server: how many of the pushes were under way at once and how many logins were answered, what memory each
+pending one took (PSS of the server in the middle of the wait against PSS before, by the number pending then), how many
+connections to the API it needed, and the CPU of one login from its request to its answer. Our proxy runs twice: once
+with the blocking call (one request waits for the user) and once with the asynchronous transaction (auth with async=1,
+then auth_status, which waits).
+
+    PYTHONPATH=. python bench/pending.py [--logins 5000] [--per-second 250] [--push-seconds 10] [--runs 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.kit.competition import Api, load_result, start_api, start_duoproxy, start_load
+from bench.kit.freeradius import Way, start_proxy
+from bench.kit.processes import Process, cores, free_port
+from bench.kit.table import median_and_range, print_table
+
+AIM_KIB = 64
+SAMPLE_PAUSE_S = 0.5
+
+Starter = Callable[[Path, int], Process]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What one run gave; `kib_each` is at the moment when most pushes were under way."""
+
+    answered: int
+    pending_peak: int
+    kib_each: float
+    pss_before_mib: float
+    pss_peak_mib: float
+    connections_peak: int
+    connections_made: int
+    status_calls: int
+    cpu_us: float
+    p50_s: float
+    p95_s: float
+    seconds: float
+
+
+class Samples:
+    """Memory of a server and pushes under way, sampled until stopped."""
+
+    def __init__(self, server: Process) -> None:
+        """Begin."""
+        self.pss_kib: list[int] = []
+        self._server = server
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(SAMPLE_PAUSE_S):
+            self.pss_kib.append(self._server.pss_kib())
+
+    def stop(self) -> int:
+        """End, and give the most memory that was seen, in KiB."""
+        self._stop.set()
+        self._thread.join()
+        return max(self.pss_kib, default=0)
+
+
+def measure(server: Process, api: Api, load_core: int, folder: Path, port: int, options: argparse.Namespace) -> Pending:
+    """Run the load against one server."""
+    with start_load(folder, port, load_core, options.warm_up, in_flight=8, wait=60) as load:
+        load.wait(120)
+    api.stats()
+    before_kib, cpu = server.pss_kib(), server.cpu_s()
+    samples = Samples(server)
+    try:
+        with start_load(
+            folder, port, load_core, options.logins, per_second=options.per_second, wait=options.wait
+        ) as load:
+            load.wait(options.logins / options.per_second + options.wait + 60)
+            result = load_result(load)
+    finally:
+        peak_kib = samples.stop()
+    time.sleep(1)
+    stats, cpu_s = api.stats(), server.cpu_s() - cpu
+    answered = result["accepted"]
+    return Pending(
+        answered,
+        stats["pending_peak"],
+        (peak_kib - before_kib) / max(1, stats["pending_peak"]),
+        before_kib / 1024,
+        peak_kib / 1024,
+        stats["open_peak"],
+        stats["accepted"],
+        stats["auth_status"],
+        1e6 * cpu_s / max(1, answered),
+        result["p50_ms"] / 1000,
+        result["p95_ms"] / 1000,
+        result["seconds"],
+    )
+
+
+def competitors(core: int, api: Api, threads: list[int]) -> dict[str, Starter]:
+    """Give what starts each competitor in a folder, on a port."""
+    found: dict[str, Starter] = {}
+    for kind in ("blocking", "async"):
+        found[f"duoproxy, {kind}"] = lambda folder, port, kind=kind: start_duoproxy(  # type: ignore[misc]
+            folder, port, core, api, None, kind
+        )
+    for way in (Way.REST, Way.PYTHON):
+        for number in threads:
+            found[f"FreeRADIUS, {way.value}, {number} threads"] = (  # type: ignore[assignment]
+                lambda folder, port, way=way, number=number: start_proxy(
+                    folder, port, core, way, api.port, api.ca_file, None, number
+                )
+            )
+    return found
+
+
+def report(found: dict[str, list[Pending]], logins: int) -> None:
+    """Print both tables."""
+
+    def spell(runs: list[Pending], name: str, digits: int = 0) -> str:
+        return median_and_range([float(getattr(run, name)) for run in runs], digits)
+
+    rows = [
+        [
+            name,
+            spell(runs, "answered"),
+            spell(runs, "pending_peak"),
+            spell(runs, "kib_each", 1),
+            spell(runs, "pss_before_mib"),
+            spell(runs, "pss_peak_mib"),
+        ]
+        for name, runs in found.items()
+    ]
+    print_table(
+        ["server", f"let in, of {logins:,}", "pending at once", "KiB each", "MiB before", "MiB at the peak"], rows
+    )
+    rows = [
+        [
+            name,
+            spell(runs, "connections_peak"),
+            spell(runs, "connections_made"),
+            spell(runs, "status_calls"),
+            spell(runs, "cpu_us"),
+            spell(runs, "p50_s", 1),
+            spell(runs, "p95_s", 1),
+            spell(runs, "seconds"),
+        ]
+        for name, runs in found.items()
+    ]
+    print_table(
+        [
+            "server",
+            "connections at once",
+            "connections made",
+            "auth_status calls",
+            "CPU µs a login",
+            "p50 s",
+            "p95 s",
+            "all answered after s",
+        ],
+        rows,
+    )
+    each = statistics.median(run.kib_each for run in found["duoproxy, blocking"])
+    print(f"aim: at most {AIM_KIB} KiB a pending login; the blocking call takes {each:.1f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--logins", type=int, default=5000, help="logins of one run (default 5000)")
+    parser.add_argument("--per-second", type=float, default=250.0, help="how fast they come (default 250)")
+    parser.add_argument("--push-seconds", type=float, default=10.0, help="how long each user takes (default 10)")
+    parser.add_argument("--wait", type=float, default=60.0, help="seconds that the device waits (default 60)")
+    parser.add_argument("--warm-up", type=int, default=4, help="logins before it (default 4)")
+    parser.add_argument("--threads", default="32,1024", help="threads of FreeRADIUS (default 32,1024)")
+    parser.add_argument("--only", default="", help="only competitors whose name has this in it")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each, in turn (default 1)")
+    options = parser.parse_args()
+    core, other = cores()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        api = start_api(folder, other, options.push_seconds)
+        stack.enter_context(api.process)
+        starters = competitors(core, api, [int(number) for number in options.threads.split(",")])
+        starters = {name: start for name, start in starters.items() if options.only in name}
+        found: dict[str, list[Pending]] = {name: [] for name in starters}
+        for _ in range(options.runs):
+            for name, start in starters.items():
+                with tempfile.TemporaryDirectory() as own:
+                    port = free_port()
+                    with start(Path(own), port) as server:
+                        found[name].append(measure(server, api, other, Path(own), port, options))
+                print(f"{name}: {found[name][-1]}", flush=True)
+        report(found, options.logins)
+
+
+if __name__ == "__main__":
+    main()
