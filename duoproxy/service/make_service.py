@@ -146,6 +146,8 @@ def makeService(options: Mapping[str, str]) -> ProxyService:
     # The one place that names the global reactor: twistd has chosen it.
     from twisted.internet import reactor
 
+    # Twisted's own clock is the time of day; caches, rests and deadlines must not move when somebody sets that.
+    reactor.seconds = time.monotonic  # type: ignore[method-assign]
     try:
         registry = load_registry()
         configuration = load_configuration(Path(options["config"]), registry.catalogue)
@@ -185,6 +187,6 @@ def _give_up(lines: list[str]) -> NoReturn:
 
 
 def _end_with_status_1(reactor: Any) -> None:
-    """Stop the reactor; twistd itself would then end with status 0, so leave before it can."""
+    """Stop the reactor, which may not run yet; twistd itself would end with status 0, so leave before it can."""
     atexit.register(os._exit, 1)
-    reactor.stop()
+    reactor.callWhenRunning(reactor.stop)
