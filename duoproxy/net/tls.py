@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
+import re
 from pathlib import Path
 
 from attrs import frozen
@@ -27,6 +28,8 @@ from duoproxy.errors import DuoproxyError
 BUNDLE_PACKAGE = "duo_client"
 BUNDLE_FILE = "ca_certs.pem"
 MAX_ISSUER_CHARACTERS = 200
+
+_PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class TrustRootsError(DuoproxyError):
@@ -61,7 +64,7 @@ class TrustRoots:
     """
 
     system: bool
-    certificates: tuple[x509.Certificate, ...]
+    certificates: tuple[crypto.X509, ...]
 
     def add_to(self, context: SSL.Context) -> None:
         """Put them into a context."""
@@ -71,7 +74,7 @@ class TrustRoots:
         if store is None:  # pragma: no cover - a context always has one
             raise TrustRootsError("OpenSSL gave a context without a store")
         for certificate in self.certificates:
-            store.add_cert(crypto.X509.from_cryptography(certificate))
+            store.add_cert(certificate)
 
 
 def load_trust_roots(ca_certs_file: str | Path | None = None) -> TrustRoots:
@@ -101,17 +104,21 @@ def bundled_ca_file() -> Path | None:
     return None
 
 
-def _read_certificates(file: Path) -> tuple[x509.Certificate, ...]:
+def _read_certificates(file: Path) -> tuple[crypto.X509, ...]:
+    # OpenSSL reads old roots that stricter parsers refuse (serial number 0); that is its job and no harm here.
     try:
-        certificates = tuple(x509.load_pem_x509_certificates(file.read_bytes()))
+        blocks = _PEM_BLOCK.findall(file.read_bytes())
+        certificates = tuple(crypto.load_certificate(crypto.FILETYPE_PEM, block) for block in blocks)
     except OSError as fault:
         raise TrustRootsError(
             f"The CA file {file} cannot be read ({fault.strerror}). Check its path and rights."
         ) from None
-    except ValueError:
+    except crypto.Error:
+        certificates = ()
+    if not certificates:
         raise TrustRootsError(
             f"The CA file {file} holds no certificate that can be read. Write certificates in PEM form into it."
-        ) from None
+        )
     return certificates
 
 
@@ -193,9 +200,11 @@ def _identity_of(host: str) -> tuple[DNS_ID | IPAddress_ID, bytes | None]:
 
 def _issuer(certificate: crypto.X509) -> str:
     """Spell who signed a certificate; the peer chose the text, so it is bounded and cannot forge lines."""
-    pairs = certificate.get_issuer().get_components()
-    text = ", ".join(f"{name.decode('ascii', 'replace')}={value.decode('utf-8', 'replace')}" for name, value in pairs)
-    return _printable(text) or "nobody"
+    try:
+        text = certificate.to_cryptography().issuer.rfc4514_string()
+    except ValueError:
+        text = ""
+    return _printable(text) or "not readable"
 
 
 def _names(certificate: crypto.X509) -> str:

@@ -27,8 +27,18 @@ def test_good_answer_gives_its_content(response):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"[]", b"{}", b'{"stat":"OK"}', b'{"stat":"FAIL","response":1}', b"\xff", b"[" * 100_000, b"9" * 9999],
-)  # fmt: skip
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"stat":"OK"}',
+        b'{"stat":"FAIL","response":1}',
+        b"\xff",
+        b"[" * 100_000,
+        b"9" * 9999,
+    ],
+)
 def test_body_that_is_not_the_api_s_is_an_error_value(body):
     """Unexpected JSON is an error, never a crash."""
     with pytest.raises(UnexpectedAnswer, match="the answer is not in the API's form"):

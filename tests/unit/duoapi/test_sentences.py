@@ -130,17 +130,17 @@ def test_certificate_in_the_log():
     """A certificate failure is an error of its own, which names host, issuer and option."""
     what = sentences.untrusted_certificate("CN=Gateway", "the certificate of its issuer is not known")
     assert sentences.certificate_log(sentences.service_name("api-1.example"), what, SECTION) == (
-        "[radius_server_auto] Duo (api-1.example): its certificate is refused: the certificate of its issuer is not known "
-        "(issuer: CN=Gateway). No login of this section can be asked of Duo; if a gateway opens TLS on the way, name its "
-        "CA certificate in http_ca_certs_file."
+        "[radius_server_auto] Duo (api-1.example): its certificate is refused: the certificate of its issuer is not "
+        "known (issuer: CN=Gateway). No login of this section can be asked of Duo; if a gateway opens TLS on the way, "
+        "name its CA certificate in http_ca_certs_file."
     )
 
 
 def test_clock_drift_in_the_log():
     """The log says how far the clock is off, in which direction, and what is done meanwhile."""
     assert sentences.clock_drift("Duo (api-1.example)", 312.4, SECTION) == (
-        "[radius_server_auto] This machine's clock is 312 s behind the clock of Duo (api-1.example). Requests are signed "
-        "with the service's time until it is right: timedatectl set-ntp true"
+        "[radius_server_auto] This machine's clock is 312 s behind the clock of Duo (api-1.example). Requests are "
+        "signed with the service's time until it is right: timedatectl set-ntp true"
     )
     assert " 90 s ahead of the clock " in sentences.clock_drift("Duo", -90.0, SECTION)
 
