@@ -148,8 +148,10 @@ class SandboxDuo(ServerSection):
         log_is_stdout = getattr(self.environment.main, "log_stdout", False)
         for line in lines[:1] if log_is_stdout else lines:
             self._log.warn("{line}", line=line)
-        sys.stdout.write("\n".join(["", *lines, "", ""]))
-        sys.stdout.flush()
+        out = sys.__stdout__  # twistd puts the log in place of sys.stdout
+        if out is not None:
+            out.write("\n".join(["", *lines, "", ""]))
+            out.flush()
 
     async def stop(self) -> None:
         """Stop listening."""

@@ -102,7 +102,7 @@ def test_a_user_who_is_listed_twice_is_a_fault() -> None:
 
 @pytest.mark.parametrize(("log_stdout", "logged"), [(True, 1), (False, 24)])
 def test_each_start_says_not_secure_on_standard_output_and_in_the_log(
-    capsys: pytest.CaptureFixture[str], log_stdout: bool, logged: int
+    capfd: pytest.CaptureFixture[str], log_stdout: bool, logged: int
 ) -> None:
     """The commands stand on standard output as they are typed; the log has them too unless it goes there as well."""
     main = SimpleNamespace(log_stdout=log_stdout)
@@ -111,7 +111,7 @@ def test_each_start_says_not_secure_on_standard_output_and_in_the_log(
     starting = SandboxDuo(settings, environment).start()
     with capturedLogs() as events, pytest.raises(StopIteration):
         starting.send(None)
-    printed = capsys.readouterr().out.splitlines()
+    printed = capfd.readouterr().out.splitlines()
     assert printed[1] == NOT_SECURE
     assert "Phone page:    https://localhost:19443/phone/" in printed[3]
     assert printed[5].endswith("duoproxy-login --user alice --password password")
