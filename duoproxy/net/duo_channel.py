@@ -139,7 +139,7 @@ class Link(Protocol):
 
     def abort(self) -> None:
         """End the connection at once, whatever is under way."""
-        if self.transport is not None:
+        if self.transport is not None and not self.gone.called:
             cast(Any, self.transport).abortConnection()
 
 
@@ -168,6 +168,7 @@ class Channel:
         # A request that fails is our caller's to judge: nothing below may make it again.
         pool.retryAutomatically = False
         pool.maxPersistentPerHost = 1
+        link.gone.addCallback(lambda _: pool.closeCachedConnections())
         agent = Agent.usingEndpointFactory(reactor, _ThisLink(link), pool)
         self._http = HTTPClient(_PlainAgent(agent), data_to_body_producer=_WholeBody)
 

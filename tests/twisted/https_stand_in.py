@@ -130,17 +130,19 @@ class StandIn(Factory):
     connections: list[ApiProtocol] = field(factory=list)
     received_octets: int = 0
     port: Any = None
+    number: int = 0
 
     def listen(self, reactor: Any, options: ServerTls | None) -> int:
         """Listen on a free port of loopback; without options in plain text."""
         factory = self if options is None else TLSMemoryBIOFactory(options, False, self, clock=reactor)
         self.port = reactor.listenTCP(0, factory, interface=LOOPBACK)
-        return int(self.port.getHost().port)
+        self.number = int(self.port.getHost().port)
+        return self.number
 
     def close(self) -> Deferred[Any]:
         """Listen no more and end every connection."""
         for connection in self.connections:
-            if connection.transport is not None:
+            if connection.transport is not None and not connection.is_gone:
                 connection.transport.abortConnection()
         return maybeDeferred(self.port.stopListening)
 
