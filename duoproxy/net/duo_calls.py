@@ -42,7 +42,7 @@ class Keys:
         section: name of the INI section.
         ikey: the integration key.
         skey: the secret key.
-        host: name of the API host, without port, as it is signed.
+        host: the API host as it is signed: as in a URL, without port.
         service: the service's name in sentences.
     """
 

@@ -79,8 +79,8 @@ class DuoClient:
             ValueError: `api_host` has a port that is none.
         """
         host, port = split_api_host(api_host)
-        keys = Keys(section_name, ikey, skey, host, sentences.service_name(api_host))
         route = Route(host, port, http_proxy, section_name)
+        keys = Keys(section_name, ikey, skey, route.url_host, sentences.service_name(api_host))
         self._reactor = reactor
         self._keys = keys
         self._limits = CallLimits.capped(api_timeout_s)

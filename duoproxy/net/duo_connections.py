@@ -59,10 +59,14 @@ class Route:
     section: str
 
     @property
+    def url_host(self) -> str:
+        """The host as a URL has it: IPv6 addresses in brackets."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
     def authority(self) -> str:
         """Host, and port where it is not 443, as a URL has them."""
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        return name if self.port == HTTPS_PORT else f"{name}:{self.port}"
+        return self.url_host if self.port == HTTPS_PORT else f"{self.url_host}:{self.port}"
 
 
 def split_api_host(api_host: str) -> tuple[str, int]:
