@@ -36,6 +36,7 @@ USER_TEXTS: Mapping[Cause, str] = MappingProxyType(
 def enroll_text(status_message: str, enroll_portal_url: str) -> str:
     """The text for a user whom Duo does not know yet, with the address of the portal if there is one."""
     text = status_message or USER_TEXTS[Cause.NOT_ENROLLED]
-    if enroll_portal_url and enroll_portal_url not in text:
-        return f"{text} Enroll at {enroll_portal_url}"
-    return text
+    if not enroll_portal_url or enroll_portal_url in text:
+        return text
+    stop = "" if text.endswith((".", "!", "?", ":")) else "."
+    return f"{text}{stop} Enroll at {enroll_portal_url}"
