@@ -11,6 +11,8 @@ Outcomes (a wrong password, a denied push) are values, see `duoproxy.login.outco
     │   ├── ServiceRefused          Duo refuses *us* (keys, clock, rate): rejected in both modes
     │   └── AnswerLost              Duo, while the user was being asked: rejected in both modes
     └── RemoteProtocolError     a peer sent something malformed; carries the disposition that the RFC gives
+
+Rooms have exceptions of their own below `DuoproxyError` that they turn into these before they leave the room.
 """
 
 from __future__ import annotations
