@@ -9,6 +9,7 @@ from typing import Protocol
 import pytest
 
 from tests.peers import peer, proxy, sandbox
+from tests.peers.radclient import Radclient
 from tests.peers.server import READY_DEADLINE_S, Readiness, RunningServer, start_server
 
 
@@ -104,3 +105,9 @@ def program() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture
+def radclient(program: Callable[[str], str]) -> Radclient:
+    """The real radclient, for a test with `needs_peer("radclient")`."""
+    return Radclient(program("radclient"))
