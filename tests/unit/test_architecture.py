@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-FLOOR_1 = {"radius", "duoapi", "login", "config"}
+FLOOR_1 = {"radius", "ldap", "duoapi", "login", "config"}
 
 
 def contracts() -> dict[str, configparser.SectionProxy]:
