@@ -17,10 +17,10 @@ from twisted.logger import Logger
 
 from duoproxy.errors import PrimaryUnreachable
 from duoproxy.net import radius_sentences as sentences
+from duoproxy.net.host_health import HostHealth, Turn
 from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.packet_info import canonical_host
 from duoproxy.net.radius_exchange import Exchange, Question, UpstreamReply
-from duoproxy.net.radius_health import HostHealth, Turn
 from duoproxy.net.radius_reply_check import AskedServer, ReplyCheck
 from duoproxy.net.radius_sources import SourcePorts
 from duoproxy.net.resolver import Resolver, is_address

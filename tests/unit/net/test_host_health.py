@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from duoproxy.net.radius_health import HostHealth, Turn
+from duoproxy.net.host_health import HostHealth, Turn
 
 WELL = False
 PROBE = True
