@@ -1,7 +1,7 @@
-"""Host names of RADIUS servers: looked up in a thread, at start and every minute; the last good answer is kept.
+"""Host names of RADIUS servers and directories: looked up in a thread, at start and every minute.
 
-The system's own resolver is asked (`getaddrinfo`: /etc/hosts, DNS), which blocks; a login never waits for it after the
-first look-up of a name. Reference: §10.1, `host` of radius_client.
+The last good answer is kept. The system's own resolver is asked (`getaddrinfo`: /etc/hosts, DNS), which blocks; a login
+never waits for it after the first look-up of a name. Reference: §10.1, `host` of radius_client.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 @define
 class _Name:
     address: str | None = None
+    addresses: tuple[str, ...] = ()
     looking_up: bool = False
     wait_until: float | None = None
     waiting: list[Deferred[None]] = field(factory=list)
@@ -88,6 +89,13 @@ class Resolver:
             await self._first_answer(known, known.wait_until - self._reactor.seconds())
         return known.address
 
+    async def resolve_all(self, name: str) -> tuple[str, ...]:
+        """Give every address of `name`, as `resolve` does with one; the one that `resolve` gives comes first."""
+        address = await self.resolve(name)
+        known = self._names.get(name)
+        others = known.addresses if known is not None else ()
+        return (address, *(other for other in others if other != address)) if address is not None else ()
+
     async def _first_answer(self, known: _Name, wait_s: float) -> None:
         if wait_s <= 0:
             return
@@ -127,6 +135,8 @@ class Resolver:
             _wake(known)
 
     def _keep(self, name: str, known: _Name, addresses: list[str]) -> None:
+        if addresses:
+            known.addresses = tuple(addresses)
         if not addresses or known.address in addresses:
             return  # names with several addresses rotate; the one in use stays while it is among them
         if known.address is not None:

@@ -93,6 +93,18 @@ def load_trust_roots(ca_certs_file: str | Path | None = None) -> TrustRoots:
     return TrustRoots(True, _read_certificates(bundle) if bundle is not None else ())
 
 
+def load_directory_roots(ca_certs_file: str | Path | None = None) -> TrustRoots:
+    """Give the roots for directories: those of the file, or the system's store alone.
+
+    Args:
+        ca_certs_file: trust only the certificates (PEM) of this file; None: the system's store.
+
+    Raises:
+        TrustRootsError: the file cannot be read or holds no certificate.
+    """
+    return TrustRoots(True, ()) if ca_certs_file is None else load_trust_roots(ca_certs_file)
+
+
 def bundled_ca_file() -> Path | None:
     """Find the CA bundle of the `duo_client` package without importing it; None where it is not installed."""
     spec = importlib.util.find_spec(BUNDLE_PACKAGE)
@@ -129,14 +141,22 @@ class StrictClientTls:
     A connection that waits for its peer keeps no buffers, so that thousands can wait.
     """
 
-    def __init__(self, host: str, trust_roots: TrustRoots) -> None:
+    def __init__(
+        self, host: str, trust_roots: TrustRoots, *, verify_hostname: bool = True, verify: bool = True
+    ) -> None:
         """Prepare the context.
+
+        The two switches are for directories, whose administrators may turn them; for Duo they stay on.
 
         Args:
             host: the DNS name or IP address that the certificate must be for.
             trust_roots: whom to trust.
+            verify_hostname: False: a certificate for any host will do, if its chain is trusted.
+            verify: False: any certificate at all will do. It keeps listeners out, not impostors.
         """
         self._host = host
+        self._verify_hostname = verify_hostname
+        self._verify_chain = verify
         self._identity, self._server_name = _identity_of(host)
         self._context = context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
@@ -155,10 +175,12 @@ class StrictClientTls:
 
     def _verify(self, connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, good: int) -> bool:
         """Judge one certificate of the chain, from the root down; what is raised ends the handshake."""
+        if not self._verify_chain:
+            return True
         if not good:
             reason = _CHAIN_FAULTS.get(error, f"verification error {error}")
             raise CertificateRefused(_issuer(certificate), reason)
-        if depth == 0:
+        if depth == 0 and self._verify_hostname:
             self._verify_name(certificate)
         return True
 

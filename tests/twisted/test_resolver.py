@@ -108,6 +108,24 @@ class ResolverTests(SynchronousTestCase):
         self.system.answer("10.0.0.2", "10.0.0.1")
         self.assertEqual(self.resolve(), "10.0.0.1")
 
+    def resolve_all(self, name: str = "radius.example") -> Any:
+        return self.successResultOf(self.run_now(self.resolver.resolve_all(name)))
+
+    def test_all_addresses_of_a_name_are_given_with_the_one_in_use_first(self) -> None:
+        """A directory that is not reached at one address is tried at the next."""
+        self.started("10.0.0.1", "10.0.0.2")
+        self.assertEqual(self.resolve_all(), ("10.0.0.1", "10.0.0.2"))
+        self.clock.advance(REFRESH_S)
+        self.system.answer("10.0.0.2", "10.0.0.3", "10.0.0.1")
+        self.assertEqual(self.resolve_all(), ("10.0.0.1", "10.0.0.2", "10.0.0.3"))
+        self.assertEqual(self.resolve_all("10.0.0.9"), ("10.0.0.9",))
+
+    def test_name_without_an_address_has_none_at_all(self) -> None:
+        """Nothing to try."""
+        waiting = self.run_now(self.resolver.resolve_all("nowhere.example"))
+        self.system.fail()
+        self.assertEqual(self.successResultOf(waiting), ())
+
     def test_a_slow_system_gets_one_question_per_name(self) -> None:
         """While a thread is busy with a name, no second one is."""
         self.run_now(self.resolver.start())

@@ -24,6 +24,7 @@ from duoproxy.net.tls import (
     TrustRoots,
     TrustRootsError,
     bundled_ca_file,
+    load_directory_roots,
     load_trust_roots,
 )
 from tests.twisted.https_stand_in import ADDRESS, Authority, ServerTls
@@ -163,6 +164,31 @@ class StrictClientTlsTests(SynchronousTestCase):
         self.assertIsInstance(self.successResultOf(client.lost), SSL.Error)
 
 
+class SwitchTests(SynchronousTestCase):
+    """What an administrator may switch off for a directory."""
+
+    def _received(self, options: ServerTls, **switches: bool) -> bytes:
+        _, server = _talk(options, StrictClientTls(HOST, AUTHORITY.roots, **switches))
+        return server.received
+
+    def test_without_verify_hostname_another_name_will_do(self) -> None:
+        """ssl_verify_hostname=false: for directories whose certificate has no usable name."""
+        for options in (AUTHORITY.server_options(common_name=HOST), AUTHORITY.server_options(x509.DNSName("dc.test"))):
+            self.assertEqual(self._received(options, verify_hostname=False), b"password")
+
+    def test_without_verify_hostname_the_chain_is_still_checked(self) -> None:
+        """A certificate of a stranger's authority is refused."""
+        stranger = Authority("Gateway CA").server_options(x509.DNSName(HOST))
+        self.assertEqual(self._received(stranger, verify_hostname=False), b"")
+
+    def test_without_verify_any_certificate_will_do(self) -> None:
+        """ssl_verify=false: what the original does without ssl_ca_certs_file."""
+        long_ago = datetime.datetime(2021, 1, 1, tzinfo=datetime.UTC)
+        stranger = Authority("Gateway CA")
+        for options in (stranger.server_options(x509.DNSName("other")), AUTHORITY.server_options(until=long_ago)):
+            self.assertEqual(self._received(options, verify=False), b"password")
+
+
 class TrustRootsTests(SynchronousTestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
@@ -184,6 +210,14 @@ class TrustRootsTests(SynchronousTestCase):
         bundle = bundled_ca_file()
         assert bundle is not None
         self.assertEqual(len(roots.certificates), bundle.read_text().count("BEGIN CERTIFICATE"))
+
+    def test_directories_are_not_trusted_by_the_vendor_s_bundle(self) -> None:
+        """The roots of Duo's service have no say about a directory: the system's store, or the file."""
+        roots = load_directory_roots()
+        self.assertEqual((roots.system, roots.certificates), (True, ()))
+        self.file.write_bytes(AUTHORITY.certificate.public_bytes(Encoding.PEM))
+        from_file = load_directory_roots(self.file)
+        self.assertEqual((from_file.system, len(from_file.certificates)), (False, 1))
 
     def test_system_roots_can_be_loaded_into_a_context(self) -> None:
         """Both sources together give a context that can be used."""
