@@ -4,7 +4,7 @@ Owns the formats and no judgement: what a sub-code means to people stands in `re
 `lockout_policy`. Values come from entries as octets; one that cannot be read is None, as one that is not there: rights
 and replication make both ordinary.
 
-Source: MS-ADTS §2.2, §3.1.1; MS-DTYP §2.3.3, §2.4.2.
+Source: MS-ADTS §2.2.16; MS-ADA1 to MS-ADA3; MS-DTYP §2.3.3, §2.4.2.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def primary_group_sid(object_sid: bytes, primary_group_id: int) -> bytes:
     Raises:
         RemoteProtocolError: REJECT: `object_sid` is no SID with a RID, or `primary_group_id` is none.
 
-    Source: MS-ADTS §3.1.1.1 (primaryGroupID), MS-DTYP §2.4.2.2.
+    Source: MS-ADA3 (primaryGroupID), MS-DTYP §2.4.2.2.
     """
     _check_sid(object_sid)
     if not 0 <= primary_group_id < 2**32 or object_sid[1] == 0:
@@ -136,12 +136,16 @@ def unix_s_to_filetime(seconds: float) -> int:
 
 def read_integer(attributes: Attributes, name: str) -> int | None:
     """Read an attribute with one integer; None when it is not there, has several values, or is no 64-bit integer."""
-    folded = name.lower()
-    values = next((values for key, values in attributes.items() if key.lower() == folded), ())
+    values = _values(attributes, name)
     if len(values) != 1 or not _INTEGER.fullmatch(values[0]):
         return None
     number = int(values[0])
     return number if -(2**63) <= number < 2**63 else None
+
+
+def _values(attributes: Attributes, name: str) -> Sequence[bytes]:
+    folded = name.lower()
+    return next((values for key, values in attributes.items() if key.lower() == folded), ())
 
 
 @frozen
@@ -156,6 +160,7 @@ class AccountFacts:
         bad_pwd_count: wrong passwords so far, as the server counts that was asked: it is not replicated.
         bad_password_time: FILETIME of the last wrong password, of that server too.
         primary_group_id: RID of the primary group.
+        resultant_pso: DN of the fine-grained password policy that holds for it; empty for none, as far as can be read.
     """
 
     user_account_control: int | None = None
@@ -165,6 +170,7 @@ class AccountFacts:
     bad_pwd_count: int | None = None
     bad_password_time: int | None = None
     primary_group_id: int | None = None
+    resultant_pso: bytes = b""
 
     @property
     def is_disabled(self) -> bool:
@@ -209,4 +215,5 @@ def read_account(attributes: Attributes) -> AccountFacts:
         bad_pwd_count=read_integer(attributes, "badPwdCount"),
         bad_password_time=read_integer(attributes, "badPasswordTime"),
         primary_group_id=read_integer(attributes, "primaryGroupID"),
+        resultant_pso=next(iter(_values(attributes, "msDS-ResultantPSO")), b""),
     )

@@ -173,7 +173,7 @@ def looks_like_dn(text: str) -> bool:
 def dns_domain_of(search_dn: str | bytes) -> str:
     """Give the DNS domain that the DC= parts at the end of a DN spell, as `corp.example.test`; empty for none.
 
-    Source: RFC 2247 §2.
+    Source: RFC 2247.
     """
     labels: list[str] = []
     for parts in reversed(parse_dn(search_dn) or ()):
