@@ -18,6 +18,10 @@ from duoproxy.radius.definitions import USUAL_FORMAT, AttributeDefinition, Dicti
 
 MAX_INCLUDE_DEPTH = 16
 MAX_FILE_BYTES = 4 << 20
+MAX_NUMBER_CHARACTERS = 24
+"""The longest number that a format of 64 bits needs, with room for a sign and leading zeros."""
+MAX_QUOTED_CHARACTERS = 60
+"""A word of a file is quoted in an error up to this length."""
 
 _DATA_TYPES = frozenset(
     {
@@ -73,19 +77,24 @@ class DictionaryReader:
         file = folder / name
         blame = includer or _Place(str(file), 0)
         if depth > MAX_INCLUDE_DEPTH:
-            raise blame.error(f"more than {MAX_INCLUDE_DEPTH} files include one another; does '{name}' include itself?")
+            what = f"more than {MAX_INCLUDE_DEPTH} files include one another; does {_quoted(name)} include itself?"
+            raise blame.error(what)
         try:
-            octets = file.read_bytes()
+            with file.open("rb") as opened:
+                octets = opened.read(MAX_FILE_BYTES + 1)
         except OSError as error:
-            raise blame.error(f"'{name}' cannot be read: {error.strerror or error}") from None
+            raise blame.error(f"{_quoted(name)} cannot be read: {error.strerror or error}") from None
         if len(octets) > MAX_FILE_BYTES:
-            raise blame.error(f"'{name}' has {len(octets)} octets; a dictionary has at most {MAX_FILE_BYTES}")
+            raise blame.error(f"{_quoted(name)} is too long; a dictionary has at most {MAX_FILE_BYTES} octets")
         for number, line in enumerate(octets.decode("utf-8-sig", "replace").splitlines(), 1):
             words = line.partition("#")[0].split()
             if words:
                 self._line(_Place(str(file), number), words, (folder, name), depth)
 
     def _line(self, place: _Place, words: list[str], file: tuple[Traversable, str], depth: int) -> None:
+        if not all(word.isprintable() for word in words):
+            # Names of this file are shown in logs and offered on a terminal.
+            raise place.error("there is a character in the line that cannot be printed")
         verb = words[0].upper()
         if verb in ("$INCLUDE", "$INCLUDE-"):
             _need(place, words, 2, "$INCLUDE FILE")
@@ -96,13 +105,13 @@ class DictionaryReader:
         elif verb in self._verbs:
             self._verbs[verb](place, words)
         else:
-            raise place.error(f"'{words[0]}' is no keyword of the dictionary format (FreeRADIUS 2 and 3)")
+            raise place.error(f"{_quoted(words[0])} is no keyword of the dictionary format (FreeRADIUS 2 and 3)")
 
     def _attribute(self, place: _Place, words: list[str]) -> None:
         _need(place, words, 4, "ATTRIBUTE NAME NUMBER TYPE")
         name, number_text, data_type = words[1], words[2], words[3].lower().partition("[")[0]
         if data_type not in _DATA_TYPES:
-            raise place.error(f"'{words[3]}' is no data type")
+            raise place.error(f"{_quoted(words[3])} is no data type")
         vendor = self._vendor
         flags = words[4] if len(words) > 4 else ""
         if vendor is None and flags in self._vendors:
@@ -138,7 +147,7 @@ class DictionaryReader:
             if index is None:
                 if attribute.casefold() in self._left_out:
                     continue
-                raise place.error(f"VALUE of '{attribute}', which no ATTRIBUTE line names")
+                raise place.error(f"VALUE of {_quoted(attribute)}, which no ATTRIBUTE line names")
             definition = self.definitions[index]
             if definition.data_type in ("ether", "octets", "string"):
                 continue
@@ -158,15 +167,15 @@ class DictionaryReader:
     def _begin_vendor(self, place: _Place, words: list[str]) -> None:
         _need(place, words, 2, "BEGIN-VENDOR NAME")
         if words[1] not in self._vendors:
-            raise place.error(f"no VENDOR line names '{words[1]}'")
+            raise place.error(f"no VENDOR line names {_quoted(words[1])}")
         if self._vendor is not None:
-            raise place.error(f"BEGIN-VENDOR inside BEGIN-VENDOR {self._vendor[0]}")
+            raise place.error(f"BEGIN-VENDOR inside BEGIN-VENDOR {_cut(self._vendor[0])}")
         self._vendor = (words[1], self._vendors[words[1]])
 
     def _end_vendor(self, place: _Place, words: list[str]) -> None:
         _need(place, words, 2, "END-VENDOR NAME")
         if self._vendor is None or self._vendor[0] != words[1]:
-            raise place.error(f"END-VENDOR {words[1]} without its BEGIN-VENDOR")
+            raise place.error(f"END-VENDOR {_cut(words[1])} without its BEGIN-VENDOR")
         self._vendor = None
 
     def _begin_tlv(self, place: _Place, words: list[str]) -> None:
@@ -176,7 +185,7 @@ class DictionaryReader:
     def _end_tlv(self, place: _Place, words: list[str]) -> None:
         _need(place, words, 2, "END-TLV NAME")
         if not self._tlvs or self._tlvs.pop() != words[1]:
-            raise place.error(f"END-TLV {words[1]} without its BEGIN-TLV")
+            raise place.error(f"END-TLV {_cut(words[1])} without its BEGIN-TLV")
 
 
 class _Place:
@@ -197,12 +206,22 @@ def _need(place: _Place, words: list[str], count: int, usage: str) -> None:
         raise place.error(f"too short: write {usage}")
 
 
+def _quoted(word: str) -> str:
+    return f"'{_cut(word)}'"
+
+
+def _cut(word: str) -> str:
+    return word if len(word) <= MAX_QUOTED_CHARACTERS else word[:MAX_QUOTED_CHARACTERS] + "…"
+
+
 def _number(place: _Place, text: str) -> int:
     """Read a decimal or hexadecimal (0x…) number."""
+    if len(text) > MAX_NUMBER_CHARACTERS:
+        raise place.error(f"{_quoted(text)} is too long for a number")
     try:
         return int(text, 16) if text[:2].lower() == "0x" else int(text, 10)
     except ValueError:
-        raise place.error(f"'{text}' is no number") from None
+        raise place.error(f"{_quoted(text)} is no number") from None
 
 
 def _folder_of(folder: Traversable, name: str, inner: str, path: str) -> Traversable:
@@ -223,7 +242,7 @@ def _vendor_format(place: _Place, text: str) -> VendorFormat:
         or fields[1] not in ("0", "1", "2")
         or fields[2:] not in ([], ["c"])
     ):
-        raise place.error(f"'{text}' is no vendor format, such as format=1,1")
+        raise place.error(f"{_quoted(text)} is no vendor format, such as format=1,1")
     return VendorFormat(int(fields[0]), int(fields[1]), len(fields) == 3)
 
 
@@ -235,5 +254,5 @@ def _with_flags(place: _Place, definition: AttributeDefinition, flags: str) -> A
         elif key == "encrypt" and value in _ENCRYPTIONS:
             definition = evolve(definition, encrypt=_ENCRYPTIONS[value])
         elif key not in _FLAGS_WITHOUT_MEANING_HERE:
-            raise place.error(f"'{flag}' is no flag of an attribute")
+            raise place.error(f"{_quoted(flag)} is no flag of an attribute")
     return definition

@@ -200,6 +200,10 @@ def test_vendor_at_the_end_of_the_line_is_the_older_format(tmp_path):
         ("VALUE X Y 1", 1, "VALUE of 'X', which no ATTRIBUTE line names"),
         ("VALUE Service-Type Y one", 1, "'one' is no number"),
         ("VENDOR V 0", 1, "0 is no Vendor-Id"),
+        ("VENDOR V 0x" + "f" * 4000, 1, "…' is too long for a number"),
+        ("\nATTRIBUTE \x1b[31mX 1 string", 2, "there is a character in the line that cannot be printed"),
+        ("$INCLUDE a\0b", 1, "there is a character in the line that cannot be printed"),
+        ("X" * 5000, 1, f"'{'X' * 60}…' is no keyword"),
         ("VENDOR V 9 format=3,1", 1, "'format=3,1' is no vendor format"),
         ("BEGIN-VENDOR V", 1, "no VENDOR line names 'V'"),
         ("VENDOR V 9\nBEGIN-VENDOR V\nBEGIN-VENDOR V", 3, "BEGIN-VENDOR inside BEGIN-VENDOR V"),
@@ -218,6 +222,13 @@ def test_bad_line_is_named_with_file_and_line(tmp_path, text, line, what):
     assert (caught.value.file, caught.value.line) == (str(file), line)
     assert what in caught.value.what
     assert str(caught.value) == f"{file}:{line}: {caught.value.what}"
+
+
+def test_file_without_end_is_refused_without_reading_it(tmp_path):
+    """At most `MAX_FILE_BYTES` are read, also of a device that never ends."""
+    with pytest.raises(DictionaryError, match=r"'zero' is too long") as caught:
+        load_dictionary(write(tmp_path, "$INCLUDE /dev/zero"))
+    assert caught.value.line == 1
 
 
 def test_missing_file_is_named(tmp_path):
