@@ -77,6 +77,16 @@ class Page:
             time.sleep(POLL_S)
         return value
 
+    def press(self, element: str) -> None:
+        """Press the mouse on an element (an expression), as a hand would: what covers it gets the click instead."""
+        self.run(f"{element}.scrollIntoView({{block: 'center'}})")
+        box = self.run(
+            f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({element}.getBoundingClientRect())"
+        )
+        where = {"x": box[0], "y": box[1], "button": "left", "clickCount": 1}
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, **where)
+
     def close(self) -> None:
         """End the browser."""
         os.close(self._write)
