@@ -16,7 +16,7 @@ from duoproxy import __version__
 from duoproxy.config.catalogue import Catalogue
 from duoproxy.config.near import nearest
 from duoproxy.config.problems import Problem
-from duoproxy.config.render import completion, options_text, sample
+from duoproxy.config.render import completion, docs_page, options_text, sample
 from duoproxy.config.schema import SectionSchema
 from duoproxy.config.validate import Reach, check_configuration
 from duoproxy.errors import ConfigError
@@ -72,8 +72,9 @@ def check(load_catalogue: Callable[[], Catalogue], file: Path, no_files: bool, a
 @main.command(epilog=_EPILOG)
 @click.argument("section", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the options as JSON, for editors.")
+@click.option("--markdown", "as_page", is_flag=True, help="Print the page of the documentation, in Markdown.")
 @click.pass_obj
-def options(load_catalogue: Callable[[], Catalogue], section: str | None, as_json: bool) -> None:
+def options(load_catalogue: Callable[[], Catalogue], section: str | None, as_json: bool, as_page: bool) -> None:
     r"""Describe the options of SECTION, or list the sections that there are.
 
     \b
@@ -81,12 +82,17 @@ def options(load_catalogue: Callable[[], Catalogue], section: str | None, as_jso
       authproxyctl options
       authproxyctl options radius_server_auto
       authproxyctl options --json > completion.json
+      authproxyctl options --markdown line_server > line_server.md
     """
+    if as_json and as_page:
+        raise click.UsageError("--json and --markdown exclude each other.")
     catalogue = load_catalogue()
     schemas = list(catalogue.schemas.values()) if section is None else [_find_schema(catalogue, section)]
     if as_json:
         described = [completion(schema) for schema in schemas]
         click.echo(json.dumps(described[0] if section else described, indent=2, ensure_ascii=False))
+    elif as_page:
+        click.echo("\n".join(docs_page(schema) for schema in schemas), nl=False)
     elif section is None:
         click.echo(_list_of_sections(catalogue))
     else:

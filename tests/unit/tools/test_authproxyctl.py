@@ -104,6 +104,18 @@ def test_options_as_json() -> None:
     assert [one["section"] for one in every] == list(CATALOGUE.schemas)
 
 
+def test_options_as_a_page_of_the_documentation() -> None:
+    """One page, or all of them; not together with --json."""
+    page = run("options", "--markdown", "radius_client").output
+    assert page.startswith("# [radius_client]\n")
+    assert "\n## retries\n" in page
+    every = run("options", "--markdown").output
+    assert [line for line in every.splitlines() if line.startswith("# ")] == [
+        f"# [{name}]" for name in CATALOGUE.schemas
+    ]
+    assert run("options", "--markdown", "--json").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
