@@ -1,8 +1,9 @@
 """The two generations of the API, `/auth/v2` and `/rest/v1`, behind one interface.
 
 Owns how each generation spells a question and its answer. Both give the values of `duoproxy.duoapi.messages`; a value
-of a wrong type, or a result that is not known, is an `UnexpectedAnswer` and never a yes. It must not know how a call
-is sent.
+of a wrong type, or a result that is not known, is an `UnexpectedAnswer` and never a yes. What preauth decided stands,
+whatever is wrong with the words beside it: an answer that cannot be read may let a user in (`failmode`), a `deny` must
+not. It must not know how a call is sent.
 
 Source: Auth API v2, /ping /check /preauth /auth /auth_status; for v1, the calls of the vendor's Python client.
 """
@@ -16,7 +17,7 @@ from typing import Final, Protocol
 from duoproxy.duoapi.answers import UnexpectedAnswer
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Device, Factor, Generation, Preauth, PreauthResult
 from duoproxy.duoapi.signing import ApiCall, Signature
-from duoproxy.duoapi.texts import clean_text, masked_number
+from duoproxy.duoapi.texts import MAX_TEXT_CHARACTERS, clean_text, masked_number
 
 MAX_DEVICES = 100
 MAX_UNIX_TIME_S = 1 << 36
@@ -110,9 +111,9 @@ class V2:
         result = _preauth_result(fields)
         return Preauth(
             result,
-            _text(fields, "status_msg"),
+            _words(fields, "status_msg"),
             _v2_devices(fields.get("devices", [])) if result is PreauthResult.AUTH else (),
-            _text(fields, "enroll_portal_url") if result is PreauthResult.ENROLL else "",
+            _words(fields, "enroll_portal_url") if result is PreauthResult.ENROLL else "",
         )
 
     def auth_call(self, query: AuthQuery, *, asynchronous: bool = False) -> ApiCall:
@@ -181,12 +182,12 @@ class V1:
         fields = _object(response)
         result = _preauth_result(fields)
         if result is not PreauthResult.AUTH:
-            return Preauth(result, _text(fields, "status"))
+            return Preauth(result, _words(fields, "status"))
         return Preauth(
             result,
-            _text(fields, "status"),
+            _words(fields, "status"),
             _v1_devices(fields.get("factors", {})),
-            prompt=_text(fields, "prompt", MAX_PROMPT_CHARACTERS),
+            prompt=_words(fields, "prompt", MAX_PROMPT_CHARACTERS),
         )
 
     def auth_call(self, query: AuthQuery, *, asynchronous: bool = False) -> ApiCall:
@@ -232,13 +233,19 @@ def _object(response: object) -> Mapping[str, object]:
     return response
 
 
-def _text(fields: Mapping[str, object], name: str, limit: int | None = None) -> str:
+def _text(fields: Mapping[str, object], name: str) -> str:
     value = fields.get(name)
     if value is None:
         return ""
     if not isinstance(value, str):
         raise UnexpectedAnswer(f"{name} is not a text")
-    return clean_text(value) if limit is None else clean_text(value, limit)
+    return clean_text(value)
+
+
+def _words(fields: Mapping[str, object], name: str, limit: int = MAX_TEXT_CHARACTERS) -> str:
+    """Words for people beside a decision; what is no text is left out, and the decision stands."""
+    value = fields.get(name)
+    return clean_text(value, limit) if isinstance(value, str) else ""
 
 
 def _preauth_result(fields: Mapping[str, object]) -> PreauthResult:
@@ -275,20 +282,22 @@ def _passcode(query: AuthQuery) -> str:
 def _v2_devices(listed: object) -> tuple[Device, ...]:
     if not isinstance(listed, list):
         raise UnexpectedAnswer("devices is not a list")
-    return tuple(_v2_device(_object(entry)) for entry in listed[:MAX_DEVICES])
+    return tuple(_v2_device(entry) for entry in listed[:MAX_DEVICES] if isinstance(entry, dict))
 
 
 def _v2_device(entry: Mapping[str, object]) -> Device:
+    """Read one device; one of another form keeps its place among the phones, and can do nothing."""
     device_id, capabilities = entry.get("device"), entry.get("capabilities", [])
+    is_phone = entry.get("type") == "phone"
     if not isinstance(device_id, str) or not isinstance(capabilities, list):
-        raise UnexpectedAnswer("a device is not in the API's form")
-    label = masked_number(_text(entry, "number")) or _text(entry, "display_name") or _text(entry, "name")
+        return Device("", is_phone, frozenset())
+    label = masked_number(_words(entry, "number")) or _words(entry, "display_name") or _words(entry, "name")
     return Device(
         device_id,
-        entry.get("type") == "phone",
+        is_phone,
         frozenset(word for word in capabilities if isinstance(word, str)),
         label,
-        _text(entry, "sms_nextcode"),
+        _words(entry, "sms_nextcode"),
     )
 
 

@@ -68,13 +68,29 @@ def test_preauth_that_is_not_understood_is_an_error_and_never_a_yes(dialect, res
         dialect.parse_preauth(response)
 
 
-@pytest.mark.parametrize(
-    "devices", [None, "DP1", [None], [{}], [{"device": 1}], [{"device": "D", "capabilities": "push"}]]
-)
-def test_v2_devices_of_another_form_are_an_error(devices):
+@pytest.mark.parametrize("devices", [None, "DP1", {}])
+def test_v2_devices_that_are_no_list_are_an_error(devices):
     """A list that cannot be read is not an empty list."""
     with pytest.raises(UnexpectedAnswer):
         V2().parse_preauth({"result": "auth", "devices": devices})
+
+
+@pytest.mark.parametrize("odd", [{}, {"device": 1}, {"device": "D", "capabilities": "push"}])
+def test_a_device_of_another_form_can_do_nothing_and_is_no_broken_answer(odd):
+    """One device of a user must not decide whether the user is asked: an answer that cannot be read may fail open."""
+    answer = V2().parse_preauth({"result": "auth", "devices": [None, {**odd, "type": "phone"}, PHONE]})
+    assert answer.result is PreauthResult.AUTH
+    assert [(device.is_phone, bool(device.capabilities)) for device in answer.devices] == [(True, False), (True, True)]
+
+
+@pytest.mark.parametrize("result", ["deny", "enroll", "auth"])
+@pytest.mark.parametrize("odd", [{}, 1, ["x"], True])
+@pytest.mark.parametrize("dialect", DIALECTS.values())
+def test_what_preauth_decided_stands_whatever_its_words_are(dialect, odd, result):
+    """A deny with a text that is no text is a deny, not an answer that failmode could turn into an accept."""
+    names = ("status_msg", "status", "enroll_portal_url", "prompt")
+    answer = dialect.parse_preauth({"result": result, **dict.fromkeys(names, odd)})
+    assert (answer.result, answer.status_message) == (PreauthResult(result), "")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS.values())
