@@ -29,7 +29,7 @@ from tests.property.login_people import Reaction, Weather
 from tests.property.login_terminals import DEVICES, HOSTS, PASSWORDS, SHAPES, STRANGER, Request, Terminal
 from tests.property.plain_radius import CALLED_STATION_ID
 
-MAX_TERMINALS = 12
+MAX_TERMINALS = 16
 
 # Several times what is to happen more often.
 users = st.sampled_from(["alice", "alice", "alice", "alice", "bob", "bob", "dora", "frank", "operator"])
@@ -37,7 +37,7 @@ shapes = st.sampled_from(["station and port"] * 4 + list(SHAPES))
 delays_s = st.sampled_from([0.0, 0.0, 0.0, 2.0])
 weathers = st.sampled_from([Weather.FAIR, Weather.FAIR, *Weather])
 picks = st.integers(0, 30)
-differences = st.sampled_from(["one less", "one other", "one more", "other device", "other password"])
+differences = st.sampled_from(["one other", "one other", "one less", "one more", "other device", "other password"])
 fates = st.sampled_from(["arrives", "arrives twice", "is on its way", "is lost", "arrives, and a copy is on its way"])
 
 
@@ -126,7 +126,7 @@ class LoginsOnABadNetwork(RuleBasedStateMachine):
     def network_loses(self, pick: int) -> None:
         self.network.in_flight.remove(self._datagram(pick))
 
-    @rule(seconds=st.sampled_from([0.25, 1.0, 4.0, 16.0, 30.0]))
+    @rule(seconds=st.sampled_from([0.25, 1.0, 4.0, 29.75]))
     def time_passes(self, seconds: float) -> None:
         self.network.passes(seconds)
         self._the_sky_clears()
