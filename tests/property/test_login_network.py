@@ -315,7 +315,7 @@ def run(**how: Any) -> None:
 
 def test_any_loss_doubling_and_retries_give_one_push_and_one_accept_for_one_approval(unhandled: list[LogEvent]) -> None:
     """One approval gives at most one Access-Accept; one logical login gives at most one push."""
-    run(max_examples=600, stateful_step_count=60)
+    run(max_examples=500, stateful_step_count=60)
     gc.collect()
     assert not unhandled
 
