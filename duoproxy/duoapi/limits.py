@@ -49,6 +49,10 @@ class LoginBudget:
 
     It runs only inside `running`, so that the time in which the user thinks, or types an answer between two calls, does
     not count.
+
+    Attributes:
+        was_rate_limited: a call of this login met a rate limit: whatever becomes of the login now, the service was
+            there, and what the limit cost must not let anybody in.
     """
 
     def __init__(self, clock: Callable[[], float], total_s: float = LOGIN_BUDGET_S) -> None:
@@ -58,6 +62,7 @@ class LoginBudget:
             clock: gives seconds, monotonic.
             total_s: the budget.
         """
+        self.was_rate_limited = False
         self._clock = clock
         self._left_s = total_s
         self._since: float | None = None

@@ -57,6 +57,15 @@ def refusal(error: ErrorAnswer, section: str, ikey: str) -> Clauses:
     return Clauses(f"it refuses the request ({error})", remedy)
 
 
+def rate_limit_and_then(cause: str) -> Clauses:
+    """Say that the service was asked too often, and that the login then failed in another way.
+
+    Args:
+        cause: what happened then; one clause.
+    """
+    return Clauses(f"it was asked too often (HTTP 429), and then: {cause}", "spread the logins over more time")
+
+
 def _copy_again(option: str, section: str) -> str:
     return f"copy {option} of [{section}] again from the application's page in the Duo Admin Panel"
 

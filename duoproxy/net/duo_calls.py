@@ -16,7 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from duoproxy.duoapi import sentences
-from duoproxy.duoapi.answers import ErrorAnswer, HttpAnswer, UnexpectedAnswer, read_answer
+from duoproxy.duoapi.answers import TOO_MANY_REQUESTS, ErrorAnswer, HttpAnswer, UnexpectedAnswer, read_answer
 from duoproxy.duoapi.clock import ServiceClock, read_date
 from duoproxy.duoapi.limits import CallLimits, LoginBudget, rate_limit_pause_s
 from duoproxy.duoapi.sentences import Clauses
@@ -205,6 +205,11 @@ class DuoCalls:
         said = sentences.refusal(error, self._keys.section, self._keys.ikey)
         return ServiceRefused(self._keys.service, said.cause, said.remedy, status=error.status, code=error.code)
 
+    def rate_limited(self, fault: ServiceUnavailable) -> ServiceRefused:
+        """Make the error for what failed after a rate limit, which whoever provoked it must not turn into a bypass."""
+        said = sentences.rate_limit_and_then(fault.cause)
+        return ServiceRefused(self._keys.service, said.cause, said.remedy, status=TOO_MANY_REQUESTS)
+
     async def _once(
         self, call: ApiCall, signature: Signature, budget: LoginBudget, call_s: float | None = None
     ) -> HttpAnswer:
@@ -262,6 +267,7 @@ class DuoCalls:
     ) -> bool:
         """Tell whether the request shall be made again, because the service did not look at what it asks."""
         if error.is_rate_limit:
+            budget.was_rate_limited = True
             pause_s = rate_limit_pause_s(attempts.pauses, self._random())
             attempts.pauses += 1
             return await self._pause(pause_s, budget)

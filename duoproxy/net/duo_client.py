@@ -8,7 +8,8 @@ Owns which generation of the API is spoken, the budget of a login, and what each
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
 
 from twisted.internet.task import deferLater
@@ -20,6 +21,7 @@ from duoproxy.duoapi.generations import DIALECTS, ApiDialect
 from duoproxy.duoapi.limits import CallLimits, LoginBudget
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Generation, Preauth
 from duoproxy.duoapi.signing import ApiCall
+from duoproxy.errors import ServiceRefused, ServiceUnavailable
 from duoproxy.net.duo_calls import DuoCalls, Keys
 from duoproxy.net.duo_connections import DuoConnections, Route, split_api_host
 from duoproxy.net.tls import TrustRoots
@@ -202,6 +204,10 @@ class DuoClient:
         except UnexpectedAnswer as fault:
             raise self._calls.answer_lost(sentences.unexpected(str(fault))) from fault
 
+    def rate_limited(self, fault: ServiceUnavailable) -> ServiceRefused:
+        """Make the error for what failed after a rate limit."""
+        return self._calls.rate_limited(fault)
+
     async def _follow(self, dialect: ApiDialect, transaction: str, until_s: float) -> AuthAnswer:
         """Wait for the end of a transaction; a service that answers at once is asked each second, not more often."""
         call = dialect.status_call(transaction)
@@ -236,7 +242,7 @@ class DuoLogin:
             ServiceUnavailable: the service could not be asked.
             ServiceRefused: the service refuses us.
         """
-        with self._budget.running():
+        with self._budget.running(), self._after_a_rate_limit():
             self._dialect, answer = await self._client.ask(
                 lambda api: api.preauth_call(username, client_ip),
                 lambda api, content: api.parse_preauth(content),
@@ -252,5 +258,15 @@ class DuoLogin:
             ServiceRefused: the service refuses us.
             AnswerLost: the user may have been asked, and the answer is not known.
         """
-        with self._budget.running():
+        with self._budget.running(), self._after_a_rate_limit():
             return await self._client.ask_user(self._dialect or self._client.dialect, query, self._budget)
+
+    @contextmanager
+    def _after_a_rate_limit(self) -> Iterator[None]:
+        """Turn an outage into a refusal when the time for it went into waiting for a rate limit: it can be provoked."""
+        try:
+            yield
+        except ServiceUnavailable as fault:
+            if not self._budget.was_rate_limited:
+                raise
+            raise self._client.rate_limited(fault) from fault

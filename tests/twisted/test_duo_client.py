@@ -173,6 +173,29 @@ class RefusalTests(ClientCase):
         )
         self.assertEqual(pauses, [0, 1, 2, 3])
 
+    async def test_outage_after_a_rate_limit_is_a_refusal(self) -> None:
+        """A login that met a 429 is rejected in both modes, also when waiting left too little time for the rest."""
+        self.server.answer = lambda *_: failed(42901) if len(self.server.requests) == 1 else None
+        with mock.patch("duoproxy.net.duo_calls.rate_limit_pause_s", return_value=0.01):
+            text = await self.fails(
+                ServiceRefused, self.client(api_timeout_s=SHORT_S).begin_login().preauth("alice", None)
+            )
+        self.assertEqual(
+            text,
+            f"Duo ({LOOPBACK}:PORT): it was asked too often (HTTP 429), and then: no answer within {SHORT_S} s; "
+            "spread the logins over more time",
+        )
+
+    async def test_outage_at_auth_after_a_rate_limit_at_preauth_is_a_refusal(self) -> None:
+        """The budget that the rate limit used up is missed at auth: that is no outage either."""
+        self.server.answer = lambda *_: failed(42901) if len(self.server.requests) == 1 else ok(PREAUTH)
+        with mock.patch("duoproxy.net.duo_calls.rate_limit_pause_s", return_value=0.01):
+            login = self.client().begin_login()
+            await login.preauth("alice", None)
+        self.reactor.shift_s += 30  # too old for auth, which needs a connection of its own
+        await self.server.close()
+        await self.fails(ServiceRefused, login.authenticate(PUSH))
+
 
 class GenerationTests(ClientCase):
     """Both generations of the API behind one interface."""
