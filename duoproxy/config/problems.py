@@ -26,7 +26,7 @@ class Problem:
 
     Attributes:
         severity: errors keep the proxy from starting.
-        file: the file as it was named by who asked for the check.
+        file: the file as it was named by who asked for the check, or "" for what no file is to blame for.
         line: its line, from 1, or None where no line can be named.
         section: name between the brackets, or "" for the file as a whole.
         option: name of the option, or "".
@@ -44,10 +44,11 @@ class Problem:
 
     def __str__(self) -> str:
         """Give the whole finding in one line: `error: authproxy.cfg:12 [radius_client] retries: … . Write … .`."""
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
-        section = f" [{_plain(self.section)}]" if self.section else ""
-        option = f" {_plain(self.option)}" if self.option else ""
-        return f"{self.severity.value}: {place}{section}{option}: {self.sentences}"
+        file = self.file if self.line is None else f"{self.file}:{self.line}"
+        section = f"[{_plain(self.section)}]" if self.section else ""
+        option = _plain(self.option) if self.option else ""
+        place = " ".join(part for part in (file, section, option) if part)
+        return f"{self.severity.value}: {place}: {self.sentences}"
 
     @property
     def sentences(self) -> str:

@@ -20,6 +20,12 @@ def test_problem_of_the_whole_file_names_no_line() -> None:
     assert str(problem) == "warning: a.cfg: it is old. Did you mean b.cfg?"
 
 
+def test_problem_of_no_file_begins_with_its_section() -> None:
+    """Two packages that own one section are nobody's file."""
+    problem = Problem(Severity.ERROR, "", None, "line_server", "", "two packages own it", "Uninstall one")
+    assert str(problem) == "error: [line_server]: two packages own it. Uninstall one."
+
+
 def test_names_from_the_file_cannot_write_control_characters_to_the_terminal() -> None:
     """What is not printable is shown as an escape."""
     problem = Problem(Severity.ERROR, "a.cfg", 1, "\x1b[31m", "", "x", "y")
