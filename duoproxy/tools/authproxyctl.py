@@ -82,7 +82,7 @@ def options(load_catalogue: Callable[[], Catalogue], section: str | None, as_jso
       authproxyctl options
       authproxyctl options radius_server_auto
       authproxyctl options --json > completion.json
-      authproxyctl options --markdown line_server > line_server.md
+      authproxyctl options --markdown main > main.md
     """
     if as_json and as_page:
         raise click.UsageError("--json and --markdown exclude each other.")
