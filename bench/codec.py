@@ -139,11 +139,11 @@ def main() -> None:
         for name, run in competitors.items():
             rates[name].append(rounds_per_s(run, datagram, options.seconds))
     own, theirs = (statistics.median(rates[name]) for name in competitors)
-    rows = [
-        [name, median_and_range(found), f"{1e6 / statistics.median(found):.1f}"] for name, found in rates.items()
-    ]
+    rows = [[name, median_and_range(found), f"{1e6 / statistics.median(found):.1f}"] for name, found in rates.items()]
     print_table(["codec", "rounds per second of CPU", "µs a round"], rows)
-    print(f"{len(decode_packet(datagram).attributes)} attributes, {len(datagram)} octets; {own / theirs:.1f} times pyrad;")
+    print(
+        f"{len(decode_packet(datagram).attributes)} attributes, {len(datagram)} octets; {own / theirs:.1f} times pyrad;"
+    )
     print(f"aim {AIM_PER_S:,}/s: {'reached' if own >= AIM_PER_S else f'{own / AIM_PER_S:.0%} of it'}")
 
 

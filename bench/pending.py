@@ -1,7 +1,7 @@
 """What a login costs that waits for its user: thousands of pushes of 10 s under way at once.
 
 For each server: how many of the pushes were under way at once and how many logins were answered, what memory each
-pending one took (PSS of the server in the middle of the wait against PSS before, by the number pending then), how many
+pending one took (PSS of the server when most were pending against PSS before, by the number pending then), how many
 connections to the API it needed, and the CPU of one login from its request to its answer. Our proxy runs twice: once
 with the blocking call (one request waits for the user) and once with the asynchronous transaction (auth with async=1,
 then auth_status, which waits).
@@ -21,13 +21,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.kit.competition import Api, load_result, start_api, start_duoproxy, start_load
+from bench.kit.competition import Api, ask, load_result, start_api, start_duoproxy, start_load
 from bench.kit.freeradius import Way, start_proxy
 from bench.kit.processes import Process, cores, free_port
 from bench.kit.table import median_and_range, print_table
 
 AIM_KIB = 64
 SAMPLE_PAUSE_S = 0.5
+WARM_UP = 4
+# What asks the stand-in about itself has a connection, too.
+ASKING = 1
 
 Starter = Callable[[Path, int], Process]
 
@@ -41,6 +44,7 @@ class Pending:
     kib_each: float
     pss_before_mib: float
     pss_peak_mib: float
+    pss_most_mib: float
     connections_peak: int
     connections_made: int
     status_calls: int
@@ -51,34 +55,49 @@ class Pending:
 
 
 class Samples:
-    """Memory of a server and pushes under way, sampled until stopped."""
+    """Memory of a server and pushes under way at the same moments, until stopped.
 
-    def __init__(self, server: Process) -> None:
+    Attributes:
+        found: memory in KiB and pushes under way.
+    """
+
+    def __init__(self, server: Process, api: Api) -> None:
         """Begin."""
-        self.pss_kib: list[int] = []
+        self.found: list[tuple[int, int]] = []
         self._server = server
+        self._api = api
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
     def _run(self) -> None:
+        connection = self._api.connect()
         while not self._stop.wait(SAMPLE_PAUSE_S):
-            self.pss_kib.append(self._server.pss_kib())
+            self.found.append((self._server.pss_kib(), ask(connection, "/pending")))
+        connection.close()
 
-    def stop(self) -> int:
-        """End, and give the most memory that was seen, in KiB."""
+    def stop(self) -> None:
+        """End."""
         self._stop.set()
         self._thread.join()
-        return max(self.pss_kib, default=0)
+
+    def at_the_peak(self) -> tuple[int, int]:
+        """Memory and pushes when most of them were under way; the least memory of several such moments."""
+        most = max((pending for _, pending in self.found), default=0)
+        return min((kib for kib, pending in self.found if pending == most), default=0), most
+
+    def most_kib(self) -> int:
+        """The most memory at any moment."""
+        return max((kib for kib, _ in self.found), default=0)
 
 
 def measure(server: Process, api: Api, load_core: int, folder: Path, port: int, options: argparse.Namespace) -> Pending:
     """Run the load against one server."""
-    with start_load(folder, port, load_core, options.warm_up, in_flight=8, wait=60) as load:
-        load.wait(120)
+    with start_load(folder, port, load_core, WARM_UP, in_flight=WARM_UP, wait=options.wait) as load:
+        load.wait(options.wait + 60)
     api.stats()
     before_kib, cpu = server.pss_kib(), server.cpu_s()
-    samples = Samples(server)
+    samples = Samples(server, api)
     try:
         with start_load(
             folder, port, load_core, options.logins, per_second=options.per_second, wait=options.wait
@@ -86,18 +105,20 @@ def measure(server: Process, api: Api, load_core: int, folder: Path, port: int, 
             load.wait(options.logins / options.per_second + options.wait + 60)
             result = load_result(load)
     finally:
-        peak_kib = samples.stop()
+        samples.stop()
     time.sleep(1)
+    peak_kib, pending = samples.at_the_peak()
     stats, cpu_s = api.stats(), server.cpu_s() - cpu
     answered = result["accepted"]
     return Pending(
         answered,
         stats["pending_peak"],
-        (peak_kib - before_kib) / max(1, stats["pending_peak"]),
+        (peak_kib - before_kib) / max(1, pending),
         before_kib / 1024,
         peak_kib / 1024,
-        stats["open_peak"],
-        stats["accepted"],
+        samples.most_kib() / 1024,
+        stats["open_peak"] - ASKING,
+        stats["accepted"] - ASKING,
         stats["auth_status"],
         1e6 * cpu_s / max(1, answered),
         result["p50_ms"] / 1000,
@@ -137,11 +158,13 @@ def report(found: dict[str, list[Pending]], logins: int) -> None:
             spell(runs, "kib_each", 1),
             spell(runs, "pss_before_mib"),
             spell(runs, "pss_peak_mib"),
+            spell(runs, "pss_most_mib"),
         ]
         for name, runs in found.items()
     ]
     print_table(
-        ["server", f"let in, of {logins:,}", "pending at once", "KiB each", "MiB before", "MiB at the peak"], rows
+        ["server", f"let in, of {logins:,}", "pending at once", "KiB each", "MiB before", "MiB then", "MiB at most"],
+        rows,
     )
     rows = [
         [
@@ -179,7 +202,6 @@ def main() -> None:
     parser.add_argument("--per-second", type=float, default=250.0, help="how fast they come (default 250)")
     parser.add_argument("--push-seconds", type=float, default=10.0, help="how long each user takes (default 10)")
     parser.add_argument("--wait", type=float, default=60.0, help="seconds that the device waits (default 60)")
-    parser.add_argument("--warm-up", type=int, default=4, help="logins before it (default 4)")
     parser.add_argument("--threads", default="32,1024", help="threads of FreeRADIUS (default 32,1024)")
     parser.add_argument("--only", default="", help="only competitors whose name has this in it")
     parser.add_argument("--runs", type=int, default=1, help="runs of each, in turn (default 1)")

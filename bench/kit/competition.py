@@ -37,13 +37,22 @@ class Api:
 
     def stats(self) -> dict[str, int]:
         """What has happened since the last call."""
-        connection = http.client.HTTPSConnection("localhost", self.port, context=tls_trusting(self.ca_file), timeout=30)
+        connection = self.connect()
         try:
-            connection.request("GET", "/stats")
-            found: dict[str, int] = json.loads(connection.getresponse().read())
+            found: dict[str, int] = ask(connection, "/stats")
         finally:
             connection.close()
         return found
+
+    def connect(self) -> http.client.HTTPSConnection:
+        """A connection to ask over."""
+        return http.client.HTTPSConnection("localhost", self.port, context=tls_trusting(self.ca_file), timeout=60)
+
+
+def ask(connection: http.client.HTTPSConnection, path: str) -> Any:
+    """Ask the stand-in about itself."""
+    connection.request("GET", path)
+    return json.loads(connection.getresponse().read())
 
 
 def start_api(folder: Path, core: int, push_s: float) -> Api:
@@ -160,7 +169,9 @@ def load_result(load: Process) -> dict[str, Any]:
     return found
 
 
-def measure(server: Process, core: int, load_core: int, folder: Path, port: int, logins: int, in_flight: int) -> Measured:
+def measure(
+    server: Process, core: int, load_core: int, folder: Path, port: int, logins: int, in_flight: int
+) -> Measured:
     """Run one load against a server, with at most so many logins in flight, and account for it."""
     cpu, busy, began = server.cpu_s(), machine_busy_s(core), time.monotonic()
     with start_load(folder, port, load_core, logins, in_flight=in_flight) as load:

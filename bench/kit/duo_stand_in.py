@@ -10,6 +10,7 @@ Run as a process of its own, so that what it costs is not counted as the proxy's
 | /auth/v2/auth | allow, after the push; with async=1 a transaction at once |
 | /auth/v2/auth_status | the first time `pushed` at once, then it waits for the end of the push (a long poll) |
 | /plain/preauth, /plain/auth | the same in nothing but a status, 204, for a client that cannot read Duo's JSON |
+| /pending | how many pushes are under way |
 | /stats | what has happened since the last time this was asked |
 """
 
@@ -146,6 +147,8 @@ class Connection(asyncio.Protocol):
         elif path == b"/plain/auth":
             service.count("auth")
             self._push(None)
+        elif path == b"/pending":
+            self._write(service.pending)
         elif path == b"/stats":
             self._write({**service.counts, "open": service.open, "pending": service.pending})
             service.reset()

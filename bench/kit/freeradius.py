@@ -1,4 +1,4 @@
-"""FreeRADIUS as the competitor: the proxy's job done with rlm_rest or rlm_python3; and as the server that knows passwords.
+"""FreeRADIUS as the competitor (the proxy's job, with rlm_rest or rlm_python3), and as the server that knows passwords.
 
 Each runs with one generated radiusd.conf, tuned for speed: no log of logins, no clean-up delay, kept connections to the
 API. With rlm_rest it makes two calls to paths of the stand-in that answer by status alone, and does not sign them (it

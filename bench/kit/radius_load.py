@@ -1,6 +1,6 @@
 """A RADIUS device that asks as fast as it is answered, or at a given rate, and measures each login.
 
-Every request is of another user, signed, and sent once: a server that loses it has lost it. Run as a process of its own:
+Every request is of another user, signed, and sent once: a server that loses it has lost it. A process of its own:
 
     python bench/kit/radius_load.py --port 18120 --secret testing123 --logins 2000 --in-flight 32
     python bench/kit/radius_load.py --port 18120 --secret testing123 --logins 5000 --per-second 500 --wait 60
@@ -55,9 +55,7 @@ class Load:
     def __init__(self, port: int, secret: bytes, logins: int, in_flight: int) -> None:
         """Open as many sockets as the requests in flight need, and write all requests."""
         sockets = [_open(port) for _ in range(-(-in_flight // IDENTIFIERS))]
-        self._free: deque[_Place] = deque(
-            (place, identifier) for identifier in range(IDENTIFIERS) for place in sockets
-        )
+        self._free: deque[_Place] = deque((place, identifier) for identifier in range(IDENTIFIERS) for place in sockets)
         while len(self._free) > in_flight:
             self._free.pop()
         self._poll = select.epoll()
