@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from attrs import field, frozen
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
 
 @frozen
 class AddressRange:
@@ -48,7 +50,11 @@ def parse_address_range(text: str) -> AddressRange:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError(f"'{text}' is no address, network (10.0.0.0/8) or range (10.0.0.1-10.0.0.9)") from None
-    return AddressRange(int(network.network_address), int(network.broadcast_address), network.version, text)
+    first, last = network.network_address, network.broadcast_address
+    low, high = _plain(first), _plain(last)
+    if low.version != high.version:
+        low, high = first, last  # an IPv6 network that only ends among the IPv4 addresses
+    return AddressRange(int(low), int(high), low.version, text)
 
 
 def _first_to_last(text: str) -> AddressRange:
@@ -67,10 +73,15 @@ def _first_to_last(text: str) -> AddressRange:
 
 def _number(text: str) -> tuple[int, int]:
     """Version and number of one address; ValueError when it is none."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
+    address = _plain(ipaddress.ip_address(text))
     return address.version, int(address)
+
+
+def _plain(address: _Address) -> _Address:
+    """The IPv4 address inside an IPv6 address, or the address itself."""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
 
 
 class DeviceTable:

@@ -28,6 +28,9 @@ def number(text: str) -> int:
         ("2001:db8::/32", "2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", 6),
         ("2001:db8::1-2001:db8::f", "2001:db8::1", "2001:db8::f", 6),
         ("::ffff:10.0.0.1", "10.0.0.1", "10.0.0.1", 4),
+        ("::ffff:10.0.0.0/104", "10.0.0.0", "10.255.255.255", 4),
+        ("::fffe:0:0/95", "::fffe:0:0", "::ffff:ffff:ffff", 6),
+        ("fe80::1%eth0", "fe80::1", "fe80::1", 6),
     ],
 )
 def test_notations_of_a_range(text, first, last, version):
@@ -43,6 +46,8 @@ def test_notations_of_a_range(text, first, last, version):
         ("", "is no address"),
         ("vpn.example.com", "is no address"),
         ("10.0.0.256", "is no address"),
+        ("10.0.0.1%", "is no address"),
+        ("10.0.0.1%eth0", "is no address"),
         ("10.0.0.0/33", "is no address"),
         ("10.0.0.1-", "is no range"),
         ("vpn-gw.example.com", "is no range"),
