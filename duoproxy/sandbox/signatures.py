@@ -7,7 +7,6 @@ Source: Duo Auth API, "Authentication"; signature versions 2, 4 and 5 as the ven
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime
 import email.utils
 import hashlib
@@ -160,7 +159,7 @@ def _credentials(authorization: str) -> tuple[str, str] | None:
         return None
     try:
         ikey, colon, digest = base64.b64decode(encoded.strip(), validate=True).decode("ascii").partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not ASCII, or not Base64
         return None
     return (ikey, digest) if colon else None
 

@@ -132,6 +132,7 @@ def test_missing_and_foreign_credentials_have_their_codes() -> None:
     assert check(changed(good, authorization=None)) is NO_CREDENTIALS
     assert check(changed(good, authorization="Bearer x")) is NO_CREDENTIALS
     assert check(changed(good, authorization="Basic !!!")) is NO_CREDENTIALS
+    assert check(changed(good, authorization="Basic ÿÿÿÿ")) is NO_CREDENTIALS
     assert check(changed(good, authorization="Basic /w==")) is NO_CREDENTIALS
     assert check(changed(good, date=None)) is NO_TIMESTAMP
     assert check_signature(good, "DIOTHER", Secret(SKEY), WALL_TIME) is WRONG_IKEY
