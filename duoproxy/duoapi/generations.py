@@ -89,7 +89,7 @@ class V2:
     def parse_ping(self, response: object) -> float | None:
         """Read the service's time."""
         time_s = _object(response).get("time")
-        if not isinstance(time_s, int) or not 0 < time_s < MAX_UNIX_TIME_S:
+        if not isinstance(time_s, int) or isinstance(time_s, bool) or not 0 < time_s < MAX_UNIX_TIME_S:
             return None
         return float(time_s)
 

@@ -199,7 +199,7 @@ def test_transaction_without_a_name_is_an_error(response):
 def test_ping_and_check():
     """v2 tells its time, v1 answers with words."""
     assert V2().parse_ping({"time": 1357020061}) == 1357020061.0
-    assert [V2().parse_ping({"time": time}) for time in ("now", 10**400, -1, None)] == [None] * 4
+    assert [V2().parse_ping({"time": time}) for time in ("now", 10**400, -1, True, None)] == [None] * 5
     V2().parse_check({"time": 1357020061})
     V1().parse_ping("pong")
     V1().parse_check("valid")
