@@ -1,0 +1,196 @@
+"""Escapings, DNs and user names. Source: RFC 4514, RFC 4515 §3."""
+
+from __future__ import annotations
+
+import pytest
+
+from duoproxy.ldap.names import (
+    UserName,
+    dns_domain_of,
+    escape_dn_value,
+    escape_filter_value,
+    looks_like_dn,
+    parse_dn,
+    same_dn,
+    split_username,
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "escaped"),
+    [
+        ("alice", "alice"),
+        ("*)(objectClass=*", r"\2a\29\28objectClass=\2a"),
+        ("C:\\MyFile", r"C:\5cMyFile"),
+        ("a\0b", r"a\00b"),
+        ("pär", "pär"),
+        ("pär".encode(), "pär"),
+        (b"\x01\x05\xff(", "\x01\x05" + r"\ff\28"),
+        ("", ""),
+    ],
+)
+def test_filter_value(value, escaped):
+    r"""`* ( ) \ NUL` and octets that are no UTF-8 become hex pairs; everything else stays."""
+    assert escape_filter_value(value) == escaped
+
+
+@pytest.mark.parametrize(
+    ("value", "escaped"),
+    [
+        ("alice", "alice"),
+        ('James "Jim" Smith, III', r"James \"Jim\" Smith\, III"),
+        ("a+b;c<d>e\\f=g", r"a\+b\;c\<d\>e\\f=g"),
+        ("#1 #2", r"\#1 #2"),
+        (" a ", r"\ a\ "),
+        (" ", r"\ "),
+        ("  ", r"\ \ "),
+        ("\\ ", "\\\\\\ "),
+        ("Before\rAfter\0", r"Before\0dAfter\00"),
+        (b"L\xc4\x8d\xff", r"Lč\ff"),
+    ],
+)
+def test_dn_value(value, escaped):
+    """What is special in a DN gets a backslash, what cannot be shown becomes a hex pair."""
+    assert escape_dn_value(value) == escaped
+
+
+def test_dn_in_a_filter_takes_both_escapings():
+    """First the value becomes part of a DN, then the whole DN is escaped for the filter."""
+    dn = f"CN={escape_dn_value('Weird, User (x)')},DC=corp"
+    assert escape_filter_value(dn) == r"CN=Weird\5c, User \28x\29,DC=corp"
+
+
+@pytest.mark.parametrize(
+    ("dn", "names"),
+    [
+        ("UID=jsmith,DC=example,DC=net", ((("uid", "jsmith"),), (("dc", "example"),), (("dc", "net"),))),
+        ("OU=Sales+CN=J.  Smith,DC=net", ((("ou", "Sales"), ("cn", "J.  Smith")), (("dc", "net"),))),
+        (r"CN=James \"Jim\" Smith\, III,DC=net", ((("cn", 'James "Jim" Smith, III'),), (("dc", "net"),))),
+        (r"CN=Before\0dAfter,DC=net", ((("cn", "Before\rAfter"),), (("dc", "net"),))),
+        ("1.3.6.1.4.1.1466.0=#04024869", ((("1.3.6.1.4.1.1466.0", "Hi"),),)),
+        (r"CN=Lu\C4\8Di\C4\87", ((("cn", "Lučić"),),)),
+        ("", ()),
+    ],
+)
+def test_examples_of_rfc_4514(dn, names):
+    """The examples of RFC 4514 §4 read as it explains them."""
+    assert parse_dn(dn) == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alice",
+        "a@b.c",
+        "CORP\\alice",
+        "cn=a,",
+        "cn=a,,dc=x",
+        ",cn=a",
+        "=a",
+        "cn=a;dc=x",
+        'cn="a,b"',
+        "cn=a\\",
+        "cn=a\\zz",
+        *("cn=#", "cn=#0402486", "cn=#3002", "cn=#zz", "cn=a\0", "cn=a<b", "1=a", "c n=a", "cn=a+", "cn=a dc=x, o"),
+    ],
+)
+def test_what_is_no_dn(text):
+    """What RFC 4514 does not generate is no DN, and no name is guessed from it."""
+    assert parse_dn(text) is None
+    assert not looks_like_dn(text)
+
+
+@pytest.mark.parametrize("text", ["cn=admin,dc=corp", " CN = admin , DC=corp", "uid=svc+cn=x", "o=corp"])
+def test_what_an_administrator_writes_for_a_dn(text):
+    """A DN is known by its form, with one part or several, with blanks or without."""
+    assert looks_like_dn(text)
+    assert not looks_like_dn("")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("CN=VPN Users,DC=corp", "cn=vpn users, dc=CORP"),
+        (r"CN=Weird\, User", r"cn=weird\2C user"),
+        ("cn=a+sn=b,dc=x", "sn=b+cn=a,dc=x"),
+        (b"CN=p\xc3\xa4r", "cn=PÄR"),
+        (r"cn=\C3\A4", "cn=ä"),
+        ("cn=a  b", "cn=A B"),
+        ("cn=a\\ ", "cn=a"),
+        ("2.5.4.3=a", "commonName=a"),
+        ("oid.2.5.4.3=a", "cn=a"),
+        ("cn=#04024869", "cn=hi"),
+        ("ä".encode("latin-1"), "ä".encode("latin-1")),
+        ("", " "),
+        ('cn="a,b"', 'cn="a,b"'),
+    ],
+)
+def test_spellings_of_one_dn(first, second):
+    """Case, blanks, escapes, long names of types and the order within an RDN make no other entry."""
+    assert same_dn(first, second)
+    assert same_dn(second, first)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("cn=a,dc=x", "cn=a"),
+        ("cn=a,cn=b", "cn=b,cn=a"),
+        ("cn=a+sn=b", "cn=a,sn=b"),
+        (r"cn=a\,dc=x", "cn=a,dc=x"),
+        (r"cn=\#04024869", "cn=#04024869"),
+        ("cn=a", "ou=a"),
+        ("cn=resume", "cn=résumé"),
+        ('cn="a,b"', r"cn=a\,b"),
+        ('CN="A,B"', 'cn="a,b"'),
+        ("", "cn=a"),
+    ],
+)
+def test_different_dns(first, second):
+    """What is not the same entry for certain is another one; without a DN on both sides the octets decide."""
+    assert not same_dn(first, second)
+    assert not same_dn(second, first)
+
+
+@pytest.mark.parametrize(
+    ("search_dn", "domain"),
+    [
+        ("DC=corp,DC=example,DC=test", "corp.example.test"),
+        ("OU=VPN,OU=People,dc=corp, dc=example, dc=test", "corp.example.test"),
+        ("DC=odd,OU=People,DC=corp,DC=test", "corp.test"),
+        ("ou=people,o=corp", ""),
+        ("no dn", ""),
+        ("", ""),
+    ],
+)
+def test_domain_of_a_search_dn(search_dn, domain):
+    """The DC= parts at its end spell the DNS domain."""
+    assert dns_domain_of(search_dn) == domain
+
+
+@pytest.mark.parametrize(
+    ("submitted", "name"),
+    [
+        ("alice", UserName("alice")),
+        ("CORP\\alice", UserName("alice", netbios_domain="CORP")),
+        ("alice@corp.example.test", UserName("alice", upn_suffix="corp.example.test")),
+        ("a@b@c", UserName("a@b", upn_suffix="c")),
+        ("CORP\\a@b", UserName("a@b", netbios_domain="CORP")),
+        ("CORP\\a\\b", UserName("a\\b", netbios_domain="CORP")),
+        ("\\alice", UserName("\\alice")),
+        ("CORP\\", UserName("CORP\\")),
+        ("@corp", UserName("@corp")),
+        ("alice@", UserName("alice@")),
+        ("", UserName("")),
+    ],
+)
+def test_names_as_users_type_them(submitted, name):
+    r"""`user`, `DOMAIN\user` and `user@domain`; a side that would be empty is no side."""
+    assert split_username(submitted) == name
+
+
+def test_long_hostile_text_is_read_in_one_pass():
+    """A text made to be tried again and again is refused like any other."""
+    assert parse_dn("cn=" + " " * 50_000 + "\\") is None
+    assert parse_dn("1." * 50_000) is None
+    assert parse_dn(" " * 50_000 + "cn") is None
