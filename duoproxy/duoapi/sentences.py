@@ -167,6 +167,18 @@ def too_many_pending(limit: int) -> Clauses:
     return Clauses(f"{limit} logins wait for it already", "raise max_pending_logins, or look for who sends so many")
 
 
+def lacking_here(reason: str) -> Clauses:
+    """Say that this machine cannot open another connection, which is no outage of the service.
+
+    Args:
+        reason: in the words of the system.
+    """
+    return Clauses(
+        f"this machine has no room for another connection ({reason})",
+        "raise LimitNOFILE in the systemd unit, or lower max_pending_logins",
+    )
+
+
 def answer_lost(what: Clauses) -> Clauses:
     """Say that the user may have been asked, and that the answer is not known.
 

@@ -23,7 +23,7 @@ from duoproxy.duoapi.sentences import Clauses
 from duoproxy.duoapi.signing import ApiCall, Signature, SignedRequest, signed_request
 from duoproxy.errors import AnswerLost, ServiceRefused, ServiceUnavailable
 from duoproxy.net.duo_channel import Channel, Lost, NotSent
-from duoproxy.net.duo_connections import DuoConnections, TooManyOpen
+from duoproxy.net.duo_connections import DuoConnections, LackingHere, TooManyOpen
 from duoproxy.net.log_limit import LogLimit
 from duoproxy.secret import Secret
 
@@ -249,6 +249,9 @@ class DuoCalls:
             return await self._connections.connect(limit_s)
         except TooManyOpen as fault:
             said = sentences.too_many_pending(fault.limit)
+            raise ServiceRefused(self._keys.service, said.cause, said.remedy) from fault
+        except LackingHere as fault:
+            said = sentences.lacking_here(fault.reason)
             raise ServiceRefused(self._keys.service, said.cause, said.remedy) from fault
 
     async def _exchange(self, channel: Channel, request: SignedRequest, head_s: float) -> HttpAnswer:

@@ -22,12 +22,12 @@ from duoproxy.duoapi.limits import CallLimits, LoginBudget
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Generation, Preauth
 from duoproxy.duoapi.signing import ApiCall
 from duoproxy.errors import ServiceRefused, ServiceUnavailable
+from duoproxy.net.connection_limit import DEFAULT_LIMIT, ConnectionLimit
 from duoproxy.net.duo_calls import DuoCalls, Keys
 from duoproxy.net.duo_connections import DuoConnections, Route, split_api_host
 from duoproxy.net.tls import TrustRoots
 from duoproxy.secret import Secret
 
-MAX_PENDING_LOGINS = 10_000
 MIN_POLL_S = 1.0
 
 GenerationChoice = Literal["auto", "v1", "v2"]
@@ -54,7 +54,8 @@ class DuoClient:
         api_timeout_s: float = 0.0,
         generation: GenerationChoice = "auto",
         http_proxy: tuple[str, int] | None = None,
-        max_pending_logins: int = MAX_PENDING_LOGINS,
+        max_pending_logins: int = DEFAULT_LIMIT,
+        limit: ConnectionLimit | None = None,
         transaction: Transaction = "blocking",
         generations: MutableMapping[str, Generation] | None = None,
         wall_clock: Callable[[], float] = time.time,
@@ -72,7 +73,8 @@ class DuoClient:
             api_timeout_s: lowers the limit of each call; 0: it does not.
             generation: which generation of the API; `auto`: the second, and the first where the second is refused.
             http_proxy: address and port of an HTTP proxy; the environment's is never used.
-            max_pending_logins: how many connections may be in use at once.
+            max_pending_logins: how many connections may be in use at once, without `limit`.
+            limit: the same bound, shared with other sections.
             transaction: whether a call that asks the user waits for the answer, or begins a transaction.
             generations: which generation an ikey turned out to need; sections that share it learn from each other.
             wall_clock: gives Unix seconds.
@@ -86,7 +88,7 @@ class DuoClient:
         self._reactor = reactor
         self._keys = keys
         self._limits = CallLimits.capped(api_timeout_s)
-        self._connections = DuoConnections(reactor, route, trust_roots, max_pending_logins)
+        self._connections = DuoConnections(reactor, route, trust_roots, limit or ConnectionLimit(max_pending_logins))
         self._calls = DuoCalls(reactor, keys, self._connections, self._limits, random, wall_clock)
         self._wanted = None if generation == "auto" else Generation(generation)
         self._generations = {} if generations is None else generations

@@ -1,11 +1,13 @@
 """The connections to the API host of one section.
 
 Owns how they are opened (name, proxy, TLS verified before anything is sent), how many there are, and which of the idle
-ones is taken. What goes over one of them stands in `duoproxy.net.duo_channel`.
+ones is taken. It tells an outage from what this machine lacks (descriptors, memory), which others could bring about.
+What goes over one of them stands in `duoproxy.net.duo_channel`.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any
 
@@ -21,6 +23,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from duoproxy.duoapi import sentences
 from duoproxy.duoapi.sentences import Clauses
 from duoproxy.errors import DuoproxyError
+from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.duo_channel import Channel, Link, NotSent
 from duoproxy.net.http_connect import TunnelEndpoint, TunnelRefused
@@ -28,6 +31,7 @@ from duoproxy.net.tls import CertificateRefused, StrictClientTls, TrustRoots
 
 MAX_IDLE = 32
 HTTPS_PORT = 443
+_LACKING_HERE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class TooManyOpen(DuoproxyError):
@@ -40,6 +44,18 @@ class TooManyOpen(DuoproxyError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} connections are in use")
         self.limit = limit
+
+
+class LackingHere(DuoproxyError):
+    """This machine has no room for another connection; that says nothing about the service.
+
+    Attributes:
+        reason: in the words of the system.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @frozen
@@ -95,19 +111,20 @@ class DuoConnections:
         open_count: connections that are being opened, in use, or idle.
     """
 
-    def __init__(self, reactor: Any, route: Route, trust_roots: TrustRoots, max_in_use: int) -> None:
+    def __init__(self, reactor: Any, route: Route, trust_roots: TrustRoots, limit: ConnectionLimit) -> None:
         """Prepare; nothing is opened yet.
 
         Args:
             reactor: gives time, TCP and name resolution.
             route: where to.
             trust_roots: whom to trust.
-            max_in_use: how many may be in use at once.
+            limit: how many may be in use at once, here and elsewhere.
         """
         self._reactor = reactor
         self._route = route
         self._tls = StrictClientTls(route.host, trust_roots)
-        self._max_in_use = max_in_use
+        self._limit = limit
+        limit.join(self)
         self._idle: list[Channel] = []
         self._links: set[Link] = set()
         self._opening = 0
@@ -117,6 +134,11 @@ class DuoConnections:
     def open_count(self) -> int:
         """How many connections there are, those that are being opened included."""
         return self._opening + len(self._links)
+
+    @property
+    def in_use_count(self) -> int:
+        """How many connections are being opened, or wait for an answer. Source: UsesConnections."""
+        return self.open_count - len(self._idle)
 
     def take_idle(self, max_age_s: float | None = None) -> Channel | None:
         """Give the idle connection that answered last, or None.
@@ -150,10 +172,11 @@ class DuoConnections:
         Raises:
             NotSent: it did not come about.
             TooManyOpen: too many are in use already.
+            LackingHere: this machine cannot open another one.
         """
         self._require_running()
-        if self.open_count - len(self._idle) >= self._max_in_use:
-            raise TooManyOpen(self._max_in_use)
+        if self._limit.is_reached:
+            raise TooManyOpen(self._limit.limit)
         self._opening += 1
         try:
             link = await self._open(limit_s)
@@ -183,6 +206,8 @@ class DuoConnections:
         except Expired:
             raise NotSent(sentences.connect_timeout(limit_s, self._route.port), again=False) from None
         except Exception as fault:
+            if isinstance(fault, ConnectError) and fault.osError in _LACKING_HERE:
+                raise LackingHere(_system_words(fault)) from fault
             raise self._not_connected(fault) from fault
         return link
 
@@ -220,6 +245,7 @@ class DuoConnections:
     async def stop(self) -> None:
         """End every connection and wait until all are gone."""
         self._stopped = True
+        self._limit.leave(self)
         self._idle.clear()
         links = list(self._links)
         for link in links:

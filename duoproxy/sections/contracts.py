@@ -10,11 +10,12 @@ import abc
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from duoproxy.config.schema import SectionSchema
 from duoproxy.login.outcome import PrimaryOutcome
 from duoproxy.login.request import LoginRequest
+from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.radius.dictionary import Dictionary
 
 
@@ -29,6 +30,7 @@ class Environment:
         dictionary: the RADIUS attribute names that this installation knows.
         auth_event: takes one authentication event (the fields of authevents.log) as a mapping.
         main: the settings of `[main]`.
+        connection_limit: how many logins may wait for Duo at once, over all sections.
     """
 
     section_name: str
@@ -37,6 +39,7 @@ class Environment:
     dictionary: Dictionary
     auth_event: Callable[[Mapping[str, object]], None]
     main: Any
+    connection_limit: ConnectionLimit = field(factory=ConnectionLimit)
 
 
 class Section(abc.ABC):

@@ -112,5 +112,5 @@ def make_duo_client(server: DuoServerSettings, environment: Environment) -> DuoC
         generation=server.api_generation,
         trust_roots=load_trust_roots(server.http_ca_certs_file),
         http_proxy=(server.http_proxy_host, server.http_proxy_port) if server.http_proxy_host else None,
-        max_pending_logins=environment.main.max_pending_logins,
+        limit=environment.connection_limit,
     )

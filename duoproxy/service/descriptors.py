@@ -1,4 +1,8 @@
-"""The limit of open files: raised as far as pending logins need, or said in a warning."""
+"""The limit of open files: raised as far as pending logins need, or said in a warning and kept to.
+
+A process that runs out of descriptors cannot reach Duo any more. That is no outage, but `failmode` could take it for
+one, and whoever sends many logins could bring it about: so there are never more than there are descriptors for.
+"""
 
 from __future__ import annotations
 
@@ -31,5 +35,15 @@ def raise_descriptor_limit(max_pending_logins: int) -> str:
         return ""
     return (
         f"The limit of open files is {soft}, but max_pending_logins={max_pending_logins} needs {needed}: "
-        f"set LimitNOFILE={needed} in the systemd unit (or ulimit -n), or lower max_pending_logins in [main]."
+        f"set LimitNOFILE={needed} in the systemd unit (or ulimit -n), or lower max_pending_logins in [main]. Until "
+        f"then at most {logins_that_fit(max_pending_logins)} logins wait at once, and further ones are rejected."
     )
+
+
+def logins_that_fit(max_pending_logins: int) -> int:
+    """Say how many logins may wait at once under the limit that holds now; at least one."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return max_pending_logins
+    kept_free = min(DESCRIPTORS_BESIDE_LOGINS, soft // 2)
+    return max(1, min(max_pending_logins, soft - kept_free))

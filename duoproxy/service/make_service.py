@@ -23,11 +23,12 @@ from zope.interface import implementer
 from duoproxy import __version__
 from duoproxy.config.validate import Configuration, ConfiguredSection, load_configuration
 from duoproxy.errors import ConfigError, DuoproxyError, ListenError
+from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.radius.dictionary import Dictionary
 from duoproxy.sections.contracts import ClientSection, Environment, Section, ServerSection
 from duoproxy.sections.registry import Registry, load_registry
 from duoproxy.service.auth_events import event_sink, ignore_event
-from duoproxy.service.descriptors import raise_descriptor_limit
+from duoproxy.service.descriptors import logins_that_fit, raise_descriptor_limit
 from duoproxy.service.logs import EVENTS_NAME, file_writer, open_logs, rotating_file
 from duoproxy.service.options import Options
 
@@ -126,9 +127,13 @@ def build_service(
     auth_event: Callable[[Mapping[str, object]], None] = ignore_event,
 ) -> ProxyService:
     """Make the sections of a configuration and join servers to their clients."""
+    # One bound for all sections: they share the descriptors of this process.
+    limit = ConnectionLimit(logins_that_fit(configuration.main.max_pending_logins))
 
     def make(configured: ConfiguredSection, *extra: Any) -> Any:
-        environment = Environment(configured.name, reactor, os.urandom, dictionary, auth_event, configuration.main)
+        environment = Environment(
+            configured.name, reactor, os.urandom, dictionary, auth_event, configuration.main, limit
+        )
         return registry.classes[configured.kind](configured.settings, environment, *extra)
 
     clients = {configured.name: make(configured) for configured in configuration.clients}
@@ -151,6 +156,7 @@ def makeService(options: Mapping[str, str]) -> ProxyService:
     try:
         registry = load_registry()
         configuration = load_configuration(Path(options["config"]), registry.catalogue)
+        few_descriptors = raise_descriptor_limit(configuration.main.max_pending_logins)
         _observers[:] = open_logs(configuration.main, _log_folder(configuration)).observers
         service = build_service(
             configuration, registry, configuration.dictionary, reactor, _auth_event_sink(configuration)
@@ -160,9 +166,8 @@ def makeService(options: Mapping[str, str]) -> ProxyService:
         _give_up([str(problem) for problem in fault.problems])
     except DuoproxyError as fault:
         _give_up([str(fault)])
-    limit = raise_descriptor_limit(configuration.main.max_pending_logins)
-    if limit:
-        service.sentences.append(limit)
+    if few_descriptors:
+        service.sentences.append(few_descriptors)
     service.on_failure = lambda: _end_with_status_1(reactor)
     return service
 

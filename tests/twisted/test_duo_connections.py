@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from typing import Any
 from unittest import mock
 
 from cryptography import x509
+from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.error import ConnectError
 from twisted.logger import LogLevel
 from twisted.trial.unittest import TestCase
 
 from duoproxy.duoapi.messages import PreauthResult
-from duoproxy.errors import AnswerLost, ServiceUnavailable
+from duoproxy.errors import AnswerLost, ServiceRefused, ServiceUnavailable
+from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.net.duo_channel import MAX_BODY_BYTES
 from duoproxy.net.duo_connections import split_api_host
 from tests.twisted.duo_case import AUTHORITY, PREAUTH, PUSH, SHORT_S, ClientCase
@@ -112,6 +117,33 @@ class ConnectionRuleTests(ClientCase):
         text = await self.fails(ServiceUnavailable, login.authenticate(PUSH))
         self.assertIn("no connection (Connection refused); let this machine reach api_host at TCP port", text)
         self.assertEqual(self.server.paths, ["/auth/v2/preauth"])
+
+
+class BoundTests(ClientCase):
+    """What this machine lacks is no outage: whoever sends many logins could bring it about."""
+
+    async def test_machine_without_descriptors_refuses_and_never_fails_open(self) -> None:
+        """EMFILE and its kin are our own bound, not a service that cannot be reached."""
+        for number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+            endpoint = mock.Mock()
+            endpoint.return_value.connect.side_effect = lambda _, number=number: fail(ConnectError(number))
+            with mock.patch("duoproxy.net.duo_connections.HostnameEndpoint", endpoint):
+                text = await self.fails(ServiceRefused, self.client().begin_login().preauth("alice", None))
+            self.assertEqual(
+                text,
+                f"Duo ({LOOPBACK}:PORT): this machine has no room for another connection ({os.strerror(number)}); "
+                "raise LimitNOFILE in the systemd unit, or lower max_pending_logins",
+            )
+
+    async def test_sections_share_one_bound(self) -> None:
+        """Two sections may not open twice as many connections as there are descriptors for."""
+        self.server.answer = lambda *_: None
+        limit = ConnectionLimit(1)
+        first = Deferred.fromCoroutine(self.client(limit=limit).begin_login().preauth("alice", None))
+        await self.fails(ServiceRefused, self.client(limit=limit).begin_login().preauth("bob", None))
+        first.cancel()
+        with self.assertRaises(CancelledError):
+            await first
 
 
 class FaultTests(ClientCase):
