@@ -14,7 +14,7 @@ import unicodedata
 
 from attrs import frozen
 
-_FILTER_SPECIAL = re.compile(r"[\\*()\0\udc80-\udcff]")
+_FILTER_SPECIAL = re.compile(r"[\\*()\0-\x1f\x7f\udc80-\udcff]")
 _DN_SPECIAL = re.compile(r'["+,;<>\\]')
 _DN_UNPRINTABLE = re.compile(r"[\0-\x1f\x7f\udc80-\udcff]")
 
@@ -54,6 +54,8 @@ RelativeName = tuple[tuple[str, str], ...]
 
 def escape_filter_value(value: str | bytes) -> str:
     r"""Escape an assertion value for a text filter: `\2a`, `\28`, `\29`, `\5c`, `\00`, and octets that are no UTF-8.
+
+    Control characters become hex pairs, too: no reader of the filter takes a tab for a blank.
 
     Source: RFC 4515 §3.
     """

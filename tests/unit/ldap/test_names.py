@@ -25,12 +25,13 @@ from duoproxy.ldap.names import (
         ("a\0b", r"a\00b"),
         ("pär", "pär"),
         ("pär".encode(), "pär"),
-        (b"\x01\x05\xff(", "\x01\x05" + r"\ff\28"),
+        (b"\x01\x05\xff(", r"\01\05\ff\28"),
+        ("a\tb\r\n", r"a\09b\0d\0a"),
         ("", ""),
     ],
 )
 def test_filter_value(value, escaped):
-    r"""`* ( ) \ NUL` and octets that are no UTF-8 become hex pairs; everything else stays."""
+    r"""`* ( ) \ NUL`, controls and octets that are no UTF-8 become hex pairs; everything else stays."""
     assert escape_filter_value(value) == escaped
 
 
