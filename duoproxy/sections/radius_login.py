@@ -120,12 +120,7 @@ class RadiusLogins:
         password_octets = received.reveal_password()
         fault = _credentials_fault(attributes)
         if fault or password_octets is None:
-            self._log.warn(
-                "Login {login_id} from {device}: rejected, {fault}.",
-                login_id=login_id,
-                device=received.device_address,
-                fault=fault,
-            )
+            self._say_refused(received, login_id, fault)
             return None
         user_octets = first(attributes, Type.USER_NAME) or b""
         try:
@@ -141,6 +136,9 @@ class RadiusLogins:
                 section=self._environment.section_name,
             )
             return None
+        if not username.isprintable():
+            self._say_refused(received, login_id, _hidden_characters(username))
+            return None
         return LoginRequest(
             login_id=login_id,
             username=username,
@@ -149,6 +147,14 @@ class RadiusLogins:
             client_ip=self._client_ip(received),
             server_section=self._environment.section_name,
             wire=received.packet,
+        )
+
+    def _say_refused(self, received: ReceivedRequest, login_id: str, fault: str) -> None:
+        self._log.warn(
+            "Login {login_id} from {device}: rejected, {fault}.",
+            login_id=login_id,
+            device=received.device_address,
+            fault=fault,
         )
 
     def _client_ip(self, received: ReceivedRequest) -> str | None:
@@ -245,6 +251,15 @@ def _decoded(octets: bytes, codec: str) -> str:
         return octets.decode("utf-8")
     except UnicodeDecodeError:
         return octets.decode(codec)
+
+
+def _hidden_characters(username: str) -> str:
+    """Say why a name with characters that cannot be seen is refused.
+
+    A password check may pass over a NUL or a zero-width character, so that the name is that of somebody whom Duo knows
+    by another one: Duo would judge a stranger, or fail, and either may let in.
+    """
+    return f"the User-Name {username!r} has characters that cannot be seen. Check what the device sends"
 
 
 def _credentials_fault(attributes: Sequence[Attribute]) -> str:

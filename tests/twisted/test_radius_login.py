@@ -107,11 +107,24 @@ class RadiusLoginTests(SynchronousTestCase):
             self.assertEqual(event["client_section"], "radius_client")
             self.assertEqual(event["server_section_ikey"], "DIXXXXXXXXXXXXXXXXXX")
 
+    def test_a_name_with_hidden_characters_is_rejected_before_anybody_is_asked(self) -> None:
+        """What the password check passes over makes a stranger of the user for Duo, whom a policy may let in."""
+        for name in ("alice\0", "al\u00adice", "alice\u200b", "alice\n", "\ufeffalice"):
+            _, log = self._answer(_user(name), _password())
+            self.assertIn(
+                f"the User-Name {name!r} has characters that cannot be seen. Check what the device sends.", log
+            )
+            self.assertEqual(self._code(_user(name), _password()), Code.ACCESS_REJECT)
+        self.assertEqual((self.primary.tried, self.duo.preauths), ([], []))
+
     def test_a_user_name_cannot_forge_a_line_or_a_field(self) -> None:
         """The name stands in quotes, and what is not printable is escaped."""
-        _, log = self._answer(_user("x' result=accept\nLogin 0: user='root"), _password("wrong"))
+        _, log = self._answer(_user("x' result=accept user='root"), _password("wrong"))
         self.assertEqual(log.count("\n"), 2)
-        self.assertIn(r"""user="x' result=accept\nLogin 0: user='root" """, log)
+        self.assertIn("""user="x' result=accept user='root" """, log)
+        _, log = self._answer(_user("x' result=accept\nLogin 0: user='root"), _password("wrong"))
+        self.assertEqual(log.count("\n"), 1)
+        self.assertIn(r"""rejected, the User-Name "x' result=accept\nLogin 0: user='root" has""", log)
 
     def test_the_password_is_nowhere_in_the_log(self) -> None:
         """Neither a right one nor a wrong one."""
