@@ -1,0 +1,347 @@
+"""A directory with all of its servers: searches and binds go to the first one that is well.
+
+Owns failover: a server that is not reached, does not answer in time, or says "not now" is left out for a while, and one
+login at a time finds out whether it is back. Everything that a login needs from a directory goes through `Directory`;
+whoever uses it sees values (`Found`, `BindResult`) and one fault, `PrimaryUnreachable`.
+
+Source: RFC 4511 §4.2, §4.5; reference §1.2, §10.2, §10.4.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from attrs import frozen
+from ldaptor.protocols import pureldap
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from duoproxy.errors import PrimaryUnreachable
+from duoproxy.ldap.refusals import RefusalKind, explain
+from duoproxy.net import ldap_sentences as sentences
+from duoproxy.net.host_health import HostHealth, Turn
+from duoproxy.net.ldap_answers import Entry, Reference, Result, ResultCode
+from duoproxy.net.ldap_binds import Credentials, NtlmCredentials, SimpleCredentials, unusable
+from duoproxy.net.ldap_connect import Connector, DirectoryHost, Transport
+from duoproxy.net.ldap_connection import whole_seconds
+from duoproxy.net.ldap_faults import LdapFault, LdapNotNow, LdapTooBusy, ServiceBindRefused
+from duoproxy.net.ldap_filters import Filter, present
+from duoproxy.net.ldap_pool import ServerConnections
+from duoproxy.net.ldap_service import ServiceAccount
+from duoproxy.net.resolver import Resolver, is_address
+from duoproxy.net.tls import StrictClientTls, TrustRoots
+
+__all__ = [
+    "BindResult",
+    "Credentials",
+    "Directory",
+    "DirectoryHost",
+    "Found",
+    "NtlmCredentials",
+    "Scope",
+    "SimpleCredentials",
+    "Transport",
+    "Trust",
+]
+
+NO_ATTRIBUTES: Final = ("1.1",)
+"""Asks for entries without any of their attributes. Source: RFC 4511 §4.5.1.8."""
+CLEAN_UP_S: Final = 15.0
+
+_T = TypeVar("_T")
+
+
+class Scope(enum.IntEnum):
+    """How deep a search goes. Source: RFC 4511 §4.5.1.2."""
+
+    BASE = 0
+    ONE_LEVEL = 1
+    SUBTREE = 2
+
+
+@frozen
+class Trust:
+    """Which certificates a directory may have.
+
+    Attributes:
+        roots: whom to trust.
+        verify_hostname: whether the certificate must be for the host.
+        verify: whether it is looked at at all.
+    """
+
+    roots: TrustRoots
+    verify_hostname: bool = True
+    verify: bool = True
+
+
+@frozen
+class Found:
+    """What a search found.
+
+    Attributes:
+        result: how it ended; entries may also be there when it is not `SUCCESS` (size limit).
+        entries: the entries.
+        references: where else the search would go on; nobody does.
+        server: who answered.
+    """
+
+    result: Result
+    entries: tuple[Entry, ...]
+    references: tuple[Reference, ...]
+    server: str
+
+
+@frozen
+class BindResult:
+    """What came of a user's bind.
+
+    Attributes:
+        result: what the server answered; None when nothing was sent.
+        server: who answered; empty when nothing was sent.
+        not_sent: why nothing was sent; empty otherwise.
+    """
+
+    result: Result | None
+    server: str = ""
+    not_sent: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the password is right and the account may log in."""
+        return self.result is not None and self.result.code == ResultCode.SUCCESS
+
+
+class Directory:
+    """The servers of one client section, in the order of preference."""
+
+    def __init__(
+        self,
+        *,
+        section_name: str,
+        reactor: Any,
+        hosts: Sequence[DirectoryHost],
+        transport: Transport,
+        trust: Trust | None,
+        service_account: Credentials | None,
+        timeout_s: float,
+        random: Callable[[], float],
+        resolve_all: Callable[[str], Awaitable[tuple[str, ...]]] | None = None,
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            section_name: in whose name is logged.
+            reactor: time, TCP, and threads for names and NTLM.
+            hosts: at least one.
+            transport: how connections are protected.
+            trust: which certificates will do; needed unless the transport is clear.
+            service_account: who searches; None: nobody in particular.
+            timeout_s: seconds for each server, before the next one is tried.
+            random: gives 0.0 to 1.0.
+            resolve_all: gives the addresses of a name; None: a resolver of its own.
+
+        Raises:
+            ValueError: no host, or nobody to trust.
+        """
+        if not hosts:
+            raise ValueError("a directory needs a server")
+        self._reactor = reactor
+        self._hosts = tuple(hosts)
+        self._timeout_s = timeout_s
+        self._log = Logger(namespace=section_name)
+        self._health = HostHealth(len(self._hosts), random)
+        self._resolver: Resolver | None = None
+        if resolve_all is None:
+            names = [host.host for host in hosts]
+            self._resolver = Resolver(reactor=reactor, log_namespace=section_name, names=names)
+            resolve_all = self._resolver.resolve_all
+        account = ServiceAccount(reactor, self._log, service_account)
+        self._servers: list[ServerConnections] = []
+        for host in self._hosts:
+            tls = _tls_towards(host, transport, trust)
+            connector = Connector(reactor, host, transport, tls, resolve_all)
+            self._servers.append(ServerConnections(reactor, connector, account, timeout_s))
+        self._cleaning = LoopingCall(self._close_idle)
+        self._cleaning.clock = reactor
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Look the names up. What is wrong with the servers is for `probe` to find out."""
+        self._cleaning.start(CLEAN_UP_S, now=False)
+        if self._resolver is not None and not all(is_address(host.host) for host in self._hosts):
+            await self._resolver.start()
+
+    async def stop(self) -> None:
+        """End every connection; logins in progress end with `PrimaryUnreachable`."""
+        self._stopped = True
+        if self._cleaning.running:
+            self._cleaning.stop()
+        for server in self._servers:
+            await server.stop()
+        if self._resolver is not None:
+            await self._resolver.stop()
+
+    async def search(
+        self,
+        base: bytes | str,
+        scope: Scope,
+        wanted: Filter,
+        attributes: Sequence[str] = NO_ATTRIBUTES,
+        *,
+        size_limit: int = 0,
+    ) -> Found:
+        """Search as the service account.
+
+        Args:
+            base: a DN; one that came from the directory in its own octets.
+            scope: how deep.
+            wanted: as `duoproxy.net.ldap_filters` makes them.
+            attributes: which ones to give; none when empty.
+            size_limit: how many entries at most; 0: as many as the server gives.
+
+        Returns:
+            what was found; also when the server refuses the search, except when its result means "not now".
+
+        Raises:
+            PrimaryUnreachable: no server answered.
+        """
+        request = pureldap.LDAPSearchRequest(
+            baseObject=base.encode("utf-8", "surrogateescape") if isinstance(base, str) else base,
+            scope=int(scope),
+            sizeLimit=size_limit,
+            timeLimit=whole_seconds(self._timeout_s),
+            filter=wanted,
+            attributes=list(attributes) or list(NO_ATTRIBUTES),
+        )
+
+        async def ask(index: int) -> Found:
+            answers = await self._servers[index].search(request, self._timeout_s)
+            server = str(self._hosts[index])
+            _require_now(answers.result, server)
+            return Found(answers.result, answers.entries, answers.references, server)
+
+        return await self._at_first_well(ask)
+
+    async def bind_user(self, credentials: Credentials) -> BindResult:
+        """Check a user's password by a bind.
+
+        Args:
+            credentials: the user's. An empty password, and others that must not be sent, are refused here.
+
+        Raises:
+            PrimaryUnreachable: no server answered.
+        """
+        if fault := unusable(credentials):
+            return BindResult(None, not_sent=fault)
+
+        async def ask(index: int) -> BindResult:
+            result = await self._servers[index].bind_user(credentials, self._timeout_s)
+            server = str(self._hosts[index])
+            if result.code != ResultCode.SUCCESS:
+                _require_now(result, server)
+            return BindResult(result, server)
+
+        return await self._at_first_well(ask)
+
+    async def probe(self, base: bytes | str = b"") -> list[str]:
+        """Try each server as a login would: connection, certificate, service account, and whether `base` is there.
+
+        Args:
+            base: the DN that must be there and be readable; empty: the root of the server, which always is.
+
+        Returns:
+            a sentence for each server with which something is wrong.
+        """
+        found: list[str] = []
+        for index, host in enumerate(self._hosts):
+            fault = await self._probe_one(index, base)
+            if fault is not None:
+                found.append(f"Directory {host}: {fault}.")
+            if isinstance(fault, ServiceBindRefused) and fault.wrong_credentials:
+                break  # the next server would say the same, and count it
+        return found
+
+    async def _probe_one(self, index: int, base: bytes | str) -> LdapFault | None:
+        request = pureldap.LDAPSearchRequest(
+            baseObject=base.encode("utf-8", "surrogateescape") if isinstance(base, str) else base,
+            scope=int(Scope.BASE),
+            timeLimit=whole_seconds(self._timeout_s),
+            filter=present("objectClass"),
+            attributes=list(NO_ATTRIBUTES),
+        )
+        try:
+            answers = await self._servers[index].search(request, self._timeout_s)
+        except LdapFault as fault:
+            return fault
+        if answers.result.code == ResultCode.SUCCESS:
+            return None
+        refusal = explain(answers.result.code, answers.result.diagnostic, str(self._hosts[index]))
+        return LdapFault(refusal.cause, refusal.remedy)
+
+    async def _at_first_well(self, ask: Callable[[int], Awaitable[_T]]) -> _T:
+        """Ask one server after the other until one answers."""
+        tried: set[int] = set()
+        faults: list[tuple[DirectoryHost, LdapFault]] = []
+        while not self._stopped:
+            turn = self._health.next_turn(tried, self._reactor.seconds())
+            if turn is None:
+                break
+            tried.add(turn.index)
+            asked_at = self._reactor.seconds()
+            try:
+                answer = await ask(turn.index)
+            except LdapFault as fault:
+                faults.append((self._hosts[turn.index], fault))
+                if isinstance(fault, ServiceBindRefused) and fault.wrong_credentials:
+                    break  # the next server would say the same, and count it
+                self._failed(turn, asked_at, fault)
+            else:
+                self._answered(turn)
+                return answer
+            finally:
+                self._health.end_turn(turn)
+        raise self._unreachable(faults)
+
+    def _answered(self, turn: Turn) -> None:
+        if self._health.answered(turn.index, self._reactor.seconds()):
+            server = str(self._hosts[turn.index])
+            self._log.info("{sentence}", sentence=sentences.server_back(server), peer=server)
+
+    def _failed(self, turn: Turn, asked_at: float, fault: LdapFault) -> None:
+        if isinstance(fault, LdapTooBusy) or self._stopped:
+            return  # that was this proxy, not the server
+        rest_s = self._health.failed(turn, asked_at, self._reactor.seconds())
+        if rest_s is not None:
+            server = str(self._hosts[turn.index])
+            sentence = sentences.server_left_out(server, str(fault), rest_s)
+            self._log.warn("{sentence}", sentence=sentence, peer=server)
+
+    def _unreachable(self, faults: Sequence[tuple[DirectoryHost, LdapFault]]) -> PrimaryUnreachable:
+        names = ", ".join(str(host) for host, _ in faults) or ", ".join(map(str, self._hosts))
+        if not faults:
+            return PrimaryUnreachable(f"directory {names}", sentences.stopping()[0])
+        if len(faults) == 1:
+            return PrimaryUnreachable(f"directory {names}", faults[0][1].cause, faults[0][1].remedy)
+        causes = ", ".join(f"{host}: {fault.cause}" for host, fault in faults)
+        return PrimaryUnreachable(f"directory {names}", causes, faults[0][1].remedy)
+
+    def _close_idle(self) -> None:
+        for server in self._servers:
+            server.close_idle()
+
+
+def _tls_towards(host: DirectoryHost, transport: Transport, trust: Trust | None) -> StrictClientTls | None:
+    if transport is Transport.CLEAR or trust is None:
+        return None
+    return StrictClientTls(host.host, trust.roots, verify_hostname=trust.verify_hostname, verify=trust.verify)
+
+
+def _require_now(result: Result, server: str) -> None:
+    """Raise when a result says that another server, or another time, would do."""
+    if result.code == ResultCode.SUCCESS:
+        return
+    refusal = explain(result.code, result.diagnostic, server)
+    if refusal.kind is RefusalKind.NOT_NOW:
+        raise LdapNotNow(refusal.cause, refusal.remedy)
