@@ -30,7 +30,7 @@ from duoproxy.sections.registry import Registry, load_registry
 from duoproxy.service.auth_events import event_sink, ignore_event
 from duoproxy.service.descriptors import logins_that_fit, raise_descriptor_limit
 from duoproxy.service.logs import EVENTS_NAME, file_writer, open_logs, rotating_file
-from duoproxy.service.options import Options
+from duoproxy.service.options import Options, configuration_path
 
 __all__ = ["Options", "ProxyService", "build_service", "makeService"]
 
@@ -155,9 +155,9 @@ def makeService(options: Mapping[str, str]) -> ProxyService:
     reactor.seconds = time.monotonic  # type: ignore[method-assign]
     try:
         registry = load_registry()
-        configuration = load_configuration(Path(options["config"]), registry.catalogue)
+        configuration = load_configuration(configuration_path(options["config"]), registry.catalogue)
         few_descriptors = raise_descriptor_limit(configuration.main.max_pending_logins)
-        _observers[:] = open_logs(configuration.main, _log_folder(configuration)).observers
+        _observers[:] = open_logs(configuration.main, log_folder(configuration)).observers
         service = build_service(
             configuration, registry, configuration.dictionary, reactor, _auth_event_sink(configuration)
         )
@@ -172,7 +172,8 @@ def makeService(options: Mapping[str, str]) -> ProxyService:
     return service
 
 
-def _log_folder(configuration: Configuration) -> Path:
+def log_folder(configuration: Configuration) -> Path:
+    """Give the folder of all logs: `log_dir`, or `log` beside the folder of the configuration file."""
     folder = configuration.main.log_dir
     return Path(folder) if folder else configuration.path.parent.parent / "log"
 
@@ -181,7 +182,7 @@ def _auth_event_sink(configuration: Configuration) -> Callable[[Mapping[str, obj
     main = configuration.main
     if not main.log_auth_events:
         return ignore_event
-    file = rotating_file(_log_folder(configuration), EVENTS_NAME, main.log_max_size, main.log_max_files)
+    file = rotating_file(log_folder(configuration), EVENTS_NAME, main.log_max_size, main.log_max_files)
     return event_sink(file_writer(file), socket.gethostname(), time.time)
 
 

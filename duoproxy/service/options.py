@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from twisted.python import usage
 
 DEFAULT_CONFIG = "/opt/duoauthproxy/conf/authproxy.cfg"
+
+
+def configuration_path(written: str) -> Path:
+    """Give the configuration file as an absolute path: its folder and the one above it have to have names, and twistd
+    may change to another folder (`--rundir`) before all files are read.
+
+    Args:
+        written: as on the command line.
+    """
+    return Path(os.path.abspath(written))
 
 
 class Options(usage.Options):
