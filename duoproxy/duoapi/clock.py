@@ -9,15 +9,18 @@ from __future__ import annotations
 from email.utils import mktime_tz, parsedate_tz
 
 MAX_DRIFT_S = 60.0
+MAX_UNIX_TIME_S = 1 << 36
+"""The year 4147: a date beyond could not be written into a request."""
 
 
 def read_date(header: str) -> float | None:
-    """Read a Date header as Unix seconds; None when it is empty or no date. Source: RFC 9110 §5.6.7."""
+    """Read a Date header as Unix seconds; None when it is empty or no possible date. Source: RFC 9110 §5.6.7."""
     try:
         parts = parsedate_tz(header)
-        return float(mktime_tz(parts)) if parts is not None else None
+        time_s = float(mktime_tz(parts)) if parts is not None else -1.0
     except (ValueError, OverflowError, TypeError, IndexError):
         return None
+    return time_s if 0 <= time_s <= MAX_UNIX_TIME_S else None
 
 
 class ServiceClock:

@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from duoproxy.duoapi.answers import UnexpectedAnswer
+from duoproxy.duoapi.clock import MAX_UNIX_TIME_S
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Device, Factor, Generation, Preauth, PreauthResult
 from duoproxy.duoapi.signing import ApiCall, Signature
 from duoproxy.duoapi.texts import MAX_TEXT_CHARACTERS, clean_text, masked_number
 
 MAX_DEVICES = 100
-MAX_UNIX_TIME_S = 1 << 36
 MAX_PROMPT_CHARACTERS = 4000
 MAX_TRANSACTION_CHARACTERS = 200
 

@@ -7,6 +7,12 @@ import pytest
 from duoproxy.duoapi.clock import ServiceClock, read_date
 
 
+@pytest.mark.parametrize("header", ["Fri, 31 Dec 9999 23:59:59 -2359", "Thu, 01 Jan 1970 00:00:00 +0100"])
+def test_a_date_that_no_request_can_carry_is_none(header):
+    """One absurd answer must not keep every later request from being signed."""
+    assert read_date(header) is None
+
+
 @pytest.mark.parametrize("drift_s", [0.0, 60.0, -60.0])
 def test_small_drift_leaves_our_own_time(drift_s):
     """Up to 60 s the machine's clock is good enough."""
