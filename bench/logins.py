@@ -28,12 +28,12 @@ Starter = Callable[[Path, int], Process]
 
 def competitors(core: int, api: Api, upstream: int | None) -> dict[str, Starter]:
     """Give what starts each competitor in a folder, on a port."""
+
+    def theirs(way: Way) -> Starter:
+        return lambda folder, port: start_proxy(folder, port, core, way, api.port, api.ca_file, upstream, THREADS)
+
     found: dict[str, Starter] = {"duoproxy": lambda folder, port: start_duoproxy(folder, port, core, api, upstream)}
-    for way in (Way.PYTHON, Way.REST):
-        found[f"FreeRADIUS, {way.value}"] = lambda folder, port, way=way: start_proxy(  # type: ignore[misc]
-            folder, port, core, way, api.port, api.ca_file, upstream, THREADS
-        )
-    return found
+    return found | {f"FreeRADIUS, {way.value}": theirs(way) for way in (Way.PYTHON, Way.REST)}
 
 
 def one_round(

@@ -129,18 +129,17 @@ def measure(server: Process, api: Api, load_core: int, folder: Path, port: int, 
 
 def competitors(core: int, api: Api, threads: list[int]) -> dict[str, Starter]:
     """Give what starts each competitor in a folder, on a port."""
-    found: dict[str, Starter] = {}
-    for kind in ("blocking", "async"):
-        found[f"duoproxy, {kind}"] = lambda folder, port, kind=kind: start_duoproxy(  # type: ignore[misc]
-            folder, port, core, api, None, kind
-        )
+
+    def own(transaction: str) -> Starter:
+        return lambda folder, port: start_duoproxy(folder, port, core, api, None, transaction)
+
+    def theirs(way: Way, number: int) -> Starter:
+        return lambda folder, port: start_proxy(folder, port, core, way, api.port, api.ca_file, None, number)
+
+    found = {f"duoproxy, {transaction}": own(transaction) for transaction in ("blocking", "async")}
     for way in (Way.REST, Way.PYTHON):
         for number in threads:
-            found[f"FreeRADIUS, {way.value}, {number} threads"] = (  # type: ignore[assignment]
-                lambda folder, port, way=way, number=number: start_proxy(
-                    folder, port, core, way, api.port, api.ca_file, None, number
-                )
-            )
+            found[f"FreeRADIUS, {way.value}, {number} threads"] = theirs(way, number)
     return found
 
 
