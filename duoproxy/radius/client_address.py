@@ -30,7 +30,7 @@ def read_client_address(value: bytes, data_type: str) -> str | None:
         the address in its usual text form, or None when the value is not one.
     """
     if (data_type, len(value)) in {("ipaddr", 4), ("ipv6addr", 16)}:
-        return str(ipaddress.ip_address(value))
+        return _usual_form(ipaddress.ip_address(value))
     if not value or len(value) > MAX_TEXT_OCTETS:
         return None
     match = _WITH_PORT.fullmatch(value.decode("ascii", "replace").strip())
@@ -38,6 +38,12 @@ def read_client_address(value: bytes, data_type: str) -> str | None:
         return None
     text = match["four"] or match["bracketed"] or match["six"]
     try:
-        return str(ipaddress.ip_address(text))
+        return _usual_form(ipaddress.ip_address(text))
     except ValueError:
         return None
+
+
+def _usual_form(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """Write an address so that policies about networks know it: an IPv4 address inside IPv6 is the IPv4 address."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)

@@ -17,6 +17,8 @@ from duoproxy.radius.client_address import read_client_address
         ("2001:db8::1", "2001:db8::1"),
         ("[2001:db8::1]:443", "2001:db8::1"),
         ("2001:db8::1[4500]", "2001:db8::1"),
+        ("::ffff:1.2.3.4", "1.2.3.4"),
+        ("[::ffff:1.2.3.4]:5", "1.2.3.4"),
     ],
 )
 def test_an_address_with_or_without_port_is_read(text: str, address: str) -> None:
@@ -37,4 +39,5 @@ def test_binary_addresses_are_read_by_the_type_of_the_attribute() -> None:
     """NAS-IP-Address and its like carry octets, not text."""
     assert read_client_address(bytes([10, 1, 2, 3]), "ipaddr") == "10.1.2.3"
     assert read_client_address(bytes(15) + b"\1", "ipv6addr") == "::1"
+    assert read_client_address(bytes(10) + b"\xff\xff\1\2\3\4", "ipv6addr") == "1.2.3.4"
     assert read_client_address(b"\xff\xfe\xfd\xfc", "string") is None
