@@ -12,6 +12,7 @@ import ipaddress
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from duoproxy.radius.attributes import AttributeId
 from duoproxy.radius.definitions import AttributeDefinition, Encryption
 from duoproxy.secret import MASK
 
@@ -19,13 +20,16 @@ MAX_SHOWN_OCTETS = 128
 
 # Not hidden by a cipher of RADIUS, and yet what someone could guess a password from, or use as one.
 _SECRETS = frozenset({"password", "passwd", "chap", "chap2", "digest", "key", "secret", "pin"})
+# By number too: an administrator's dictionary may give them other names.
+_SECRET_NUMBERS = frozenset({AttributeId(0, number) for number in (2, 3, 60, 69, 70)})
+_SECRET_NUMBERS |= {AttributeId(311, number) for number in (1, 3, 4, 5, 6, 11, 12, 16, 17, 19, 20, 25, 26, 27)}
 _SIZES = {"integer": 4, "date": 4, "signed": 4, "byte": 1, "short": 2, "integer64": 8}
 _SIZES |= {"uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8}
 
 
 def is_secret(definition: AttributeDefinition) -> bool:
-    """Tell whether a value must not be shown: it is hidden on the wire, or its name is that of a credential."""
-    if definition.encrypt is not Encryption.NONE:
+    """Tell whether a value must not be shown: it is hidden on the wire, or its name or number is a credential's."""
+    if definition.encrypt is not Encryption.NONE or definition.attribute_id in _SECRET_NUMBERS:
         return True
     return not _SECRETS.isdisjoint(definition.name.casefold().split("-"))
 

@@ -273,10 +273,22 @@ def test_debug_lines_show_names_and_values(ours):
 def test_secrets_are_masked(ours):
     """Passwords, keys and what they could be guessed from are never shown."""
     attributes = [(2, b"h" * 16), (3, b"c" * 17), (69, b"t" * 20), (70, b"a" * 16), (103, b"d" * 32)]
-    attributes += [vendor_attribute(311, number, b"s" * 50) for number in (1, 16, 17, 25)]
+    attributes += [vendor_attribute(311, number, b"s" * 50) for number in (1, 5, 6, 16, 17, 25)]
     lines = ours.format_attributes(attributes)
-    assert len(lines) == 9
+    assert len(lines) == 11
     assert all(line.endswith(" = *****") for line in lines)
+
+
+def test_secrets_are_masked_whatever_a_file_calls_them(tmp_path):
+    """A dictionary of the administrator's may rename User-Password; what it holds stays hidden."""
+    file = tmp_path / "dictionary.acme"
+    file.write_text(
+        "ATTRIBUTE Login-Word 2 string\nVENDOR Microsoft 311\nBEGIN-VENDOR Microsoft\n"
+        "ATTRIBUTE MS-Answer 25 octets\nEND-VENDOR Microsoft\n",
+        "utf-8",
+    )
+    lines = load_dictionary(file).format_attributes([(2, b"correct horse"), vendor_attribute(311, 25, b"s" * 50)])
+    assert lines == ["Login-Word = *****", "MS-Answer = *****"]
 
 
 def test_user_name_cannot_forge_a_line(ours):
