@@ -1,0 +1,206 @@
+"""Writes the seeds that are made from packets of the RFCs and from our own encoders: `python tests/fuzz/seeds.py`.
+
+Beside them stand seeds that were kept by hand: inputs that once broke something, and texts.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from duoproxy.radius.attributes import Type, vendor_attribute
+from duoproxy.radius.authenticators import encode_reply, encode_request
+from duoproxy.radius.hiding import encrypt_salted, hide_password
+from duoproxy.radius.packet import Attribute, Code, encode_attributes
+from tests.fuzz.targets import radius_relay
+from tests.unit.radius import vectors
+
+CORPUS = Path(__file__).resolve().parent / "corpus"
+Seeds = dict[str, dict[str, bytes]]
+
+AUTHENTICATOR = bytes(range(16))
+SECRET = vectors.SECRET
+MICROSOFT = 311
+
+
+def all_seeds() -> Seeds:
+    """Make the seeds, by target and name."""
+    return {**_packets(), **_hidden(), **_duo(), **_web()}
+
+
+def _packets() -> Seeds:
+    rfc = {name.lower().replace("_", "-"): value for name, value in vars(vectors).items() if name.startswith("RFC")}
+    replies = {name: value for name, value in rfc.items() if value[0] in (2, 3, 11)}
+    carried = {"request": encode_attributes(_request()), "reply": encode_attributes(_reply(SECRET, AUTHENTICATOR))}
+    head = bytes((1, 7, 0, 20)) + AUTHENTICATOR
+    relayed = encode_attributes(_reply(*radius_relay.UPSTREAM))
+    return {
+        "radius_packet": {
+            **rfc,
+            "request": encode_request(1, 7, AUTHENTICATOR, _request(), SECRET),
+            "padded": head + b"\0",
+        },
+        "radius_authenticators": rfc,
+        "radius_attributes": carried,
+        "radius_relay": {
+            "everything": b"\0" + relayed,
+            "vendor-specific": b"\1" + relayed,
+            "reject": b"\x80" + relayed,
+        },
+        "radius_listener": {
+            **{name: b"\0" + value for name, value in rfc.items() if name not in replies},
+            "unsigned": b"\0" + head + encode_attributes(_request()),
+            "signed": b"\1" + head + encode_attributes(_request()),
+            "status-server": b"\1" + b"\x0c" + head[1:],
+        },
+        "radius_upstream": {
+            **{name: b"\0" + value for name, value in replies.items()},
+            "accept": b"\1" + encode_reply(Code.ACCESS_ACCEPT, 7, AUTHENTICATOR, _reply(SECRET, AUTHENTICATOR), SECRET),
+        },
+    }
+
+
+def _request() -> list[Attribute]:
+    """What a VPN sends; its password is hidden where it is sent."""
+    return [
+        (Type.USER_NAME, b"alice"),
+        (Type.USER_PASSWORD, b"pencil,push2"),
+        (Type.NAS_IP_ADDRESS, bytes((10, 0, 0, 5))),
+        (Type.NAS_PORT, bytes((0, 0, 0, 9))),
+        (Type.CALLING_STATION_ID, b"192.0.2.7:5000"),
+        (Type.PROXY_STATE, b"state"),
+        vendor_attribute(9, 1, b"ip:source-ip=192.0.2.7"),
+        vendor_attribute(25461, 7, b"192.0.2.7"),
+        vendor_attribute(MICROSOFT, 18, b"MSRASV5.20"),
+    ]
+
+
+def _reply(secret: bytes, authenticator: bytes) -> list[Attribute]:
+    """What a server gives with an Accept: text, a class, keys, a tunnel password, vendors with formats of their own."""
+    salted = [encrypt_salted(bytes(32), secret, authenticator, bytes((0x80, number))) for number in range(3)]
+    wimax = (24757).to_bytes(4, "big") + bytes((1, 4, 0, 1))
+    usr = (429).to_bytes(4, "big") + (0x9023).to_bytes(4, "big") + b"value"
+    return [
+        (Type.REPLY_MESSAGE, "Grüße".encode()),
+        (Type.CLASS, b"class"),
+        (Type.FRAMED_IP_ADDRESS, bytes((10, 1, 2, 3))),
+        (Type.FRAMED_IPV6_PREFIX, bytes((0, 64)) + bytes(8)),
+        (Type.EVENT_TIMESTAMP, bytes((0x6A, 0, 0, 0))),
+        vendor_attribute(MICROSOFT, 16, salted[0]),
+        vendor_attribute(MICROSOFT, 17, salted[1]),
+        (Type.TUNNEL_PASSWORD, b"\1" + salted[2]),
+        (Type.TUNNEL_TYPE, bytes((1, 0, 0, 3))),
+        (Type.VENDOR_SPECIFIC, wimax),
+        (Type.VENDOR_SPECIFIC, usr),
+        (Type.EAP_MESSAGE, bytes((3, 1, 0, 4))),
+    ]
+
+
+def _hidden() -> Seeds:
+    return {
+        "radius_hiding": {
+            "rfc2865-7-1": vectors.RFC2865_7_1_REQUEST[4:20] + vectors.RFC2865_7_1_REQUEST[30:46],
+            "long": AUTHENTICATOR + hide_password(b"a" * 120, SECRET, AUTHENTICATOR),
+            "salted": AUTHENTICATOR + encrypt_salted(b"k" * 32, SECRET, AUTHENTICATOR, b"\x80\x01"),
+        }
+    }
+
+
+def _duo() -> Seeds:
+    phone = {
+        "device": "DP1",
+        "type": "phone",
+        "number": "+49 30 1234",
+        "capabilities": ["auto", "push", "sms", "phone"],
+    }
+    answers: dict[str, object] = {
+        "ping": {"time": 1_790_000_000},
+        "pong": "pong",
+        "valid": "valid",
+        "auth": {
+            "result": "auth",
+            "status_msg": "Account is active",
+            "devices": [phone, {"device": "DH1", "type": "token"}],
+        },
+        "auth-v1": {
+            "result": "auth",
+            "status": "…",
+            "factors": {"default": "push1", "1": "sms2"},
+            "prompt": "Choose:\n 1. Push",
+        },
+        "enroll": {
+            "result": "enroll",
+            "status_msg": "Enroll",
+            "enroll_portal_url": "https://api.example.com/portal?code=1",
+        },
+        "allow": {"result": "allow", "status": "allow", "status_msg": "Success. Logging you in..."},
+        "deny": {"result": "deny", "status": "fraud", "status_msg": "reported"},
+        "sent": {"result": "deny", "status": "SMS passcodes have been sent"},
+        "waiting": {"result": "waiting", "status": "pushed"},
+        "transaction": {"txid": "45f7c92b-f45f-4862-8545-e0f58e78075a"},
+        "surrogates": {
+            "result": "auth",
+            "devices": [{**phone, "device": "\ud800", "name": "\udfff"}],
+            "txid": "\udc00",
+        },
+    }
+    spelled = {name: json.dumps(answer).encode() for name, answer in answers.items()}
+    fail = {"stat": "FAIL", "code": 40103, "message": "Invalid signature in request credentials", "message_detail": "x"}
+    envelope = {name: b'\0{"stat": "OK", "response": ' + body + b"}" for name, body in spelled.items()}
+    return {
+        "duo_results": spelled,
+        "duo_answer": {
+            **envelope,
+            "fail": b"\5" + json.dumps(fail).encode(),
+            "html": b"\x0a<html>",
+            "redirect": b"\x0b{}",
+        },
+    }
+
+
+def _web() -> Seeds:
+    head = b"HTTP/1.1 200 OK\r\nDate: Mon, 21 Sep 2026 12:26:40 GMT\r\nServer: x\r\n"
+    body = b'{"stat": "OK", "response": "valid"}'
+    form = b"content-type: application/x-www-form-urlencoded\n"
+    signed = (
+        b"authorization: Basic RElTQU5EQk9YMDAwMDAwMDAwMDA6MDA=\ndate: Mon, 21 Sep 2026 12:26:40 -0000\nhost: localhost"
+    )
+    return {
+        "http_answer": {
+            "length": b"\0" + head + b"Content-Length: %d\r\n\r\n" % len(body) + body,
+            "chunked": b"\7" + head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n",
+            "until-close": b"\0" + head.replace(b"1.1", b"1.0") + b"Connection: close\r\n\r\n" + body,
+            "continue": b"\1HTTP/1.1 100 Continue\r\n\r\n" + head + b"Content-Length: 0\r\n\r\n",
+            "gzip": b"\0" + head + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08",
+            "redirect": b"\0HTTP/1.1 302 Found\r\nLocation: https://localhost:1/\r\nContent-Length: 0\r\n\r\n",
+        },
+        "http_connect": {
+            "opened": b"\0HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\n\r\n",
+            "in-pieces": b"\1HTTP/1.0 200 OK\r\n\r\n",
+            "refused": b"\0HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+            "data-behind": b"\5HTTP/1.1 200 OK\r\n\r\n\x15\x03\x01\0\2",
+        },
+        "sandbox_signature": {
+            "get": b"GET\0/auth/v2/check\0a=%C3%A4&b=\0" + signed + b"\0",
+            "form": b"POST\0/rest/v1/preauth\0\0" + form + signed + b"\0user=alice&ipaddr=192.0.2.7",
+            "json": b"POST\0/auth/v2/auth\0\0content-type: application/json\n"
+            + signed
+            + b'\0{"username": "alice", "async": 1}',
+        },
+    }
+
+
+def main() -> None:
+    for target, seeds in all_seeds().items():
+        folder = CORPUS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, octets in seeds.items():
+            (folder / name).write_bytes(octets)
+
+
+if __name__ == "__main__":
+    main()
