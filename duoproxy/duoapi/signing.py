@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from email.utils import formatdate
 from urllib.parse import quote
 
-from attrs import frozen
+from attrs import field, frozen
 
 from duoproxy.secret import Secret
 
@@ -47,7 +47,7 @@ class ApiCall:
 
     method: str
     path: str
-    params: Mapping[str, str]
+    params: Mapping[str, str] = field(repr=False)  # a passcode may be among them
 
 
 @frozen
@@ -63,8 +63,8 @@ class SignedRequest:
 
     method: str
     target: str
-    headers: Mapping[str, str]
-    body: bytes | None
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
 
 
 def canonical_params(params: Mapping[str, str]) -> str:

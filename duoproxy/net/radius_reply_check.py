@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from duoproxy.errors import RemoteProtocolError
 from duoproxy.net import radius_sentences as sentences
@@ -33,7 +33,7 @@ class AskedServer:
 
     index: int
     name: str
-    secret: bytes
+    secret: bytes = field(repr=False)
     request_authenticator: bytes
     secret_option: str
 

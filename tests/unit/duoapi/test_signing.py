@@ -145,3 +145,13 @@ def test_secret_key_is_not_in_the_request():
     request = signed_request(ApiCall("POST", "/p", {"a": "b"}), Signature.V5, "h", 0.0, "DIKEY", SKEY)
     assert SKEY.reveal_text() not in repr(request)
     assert hashlib.sha512(b"").hexdigest() not in repr(request)
+
+
+def test_what_is_sent_does_not_show():
+    """A passcode and the signature stand in no format of a call or request."""
+    call = ApiCall("POST", "/auth/v2/auth", {"factor": "passcode", "passcode": "424242"})
+    for signature in Signature:
+        request = signed_request(call, signature, "api-1.example", 1e9, "DI", Secret("key"))
+        assert "424242" in repr(request.body)
+        assert "424242" not in f"{call!r} {request!r}"
+        assert request.headers["Authorization"] not in repr(request)
