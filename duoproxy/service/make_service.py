@@ -69,14 +69,15 @@ class ProxyService(Service):
         """Take every address to listen on.
 
         Raises:
-            ListenError: with the sentences of all that could not be taken.
+            ListenError: with the sentences of all that could not be taken, each with its section.
         """
         failures = []
-        for server in self.servers.values():
+        for name, server in self.servers.items():
             try:
                 server.bind()
             except ListenError as fault:
-                failures.append(str(fault))
+                place = f"[{name}] "
+                failures.append(place + str(fault).removeprefix(place))
         if failures:
             raise ListenError("\n".join(failures))
 
