@@ -119,9 +119,9 @@ def duplicate_joined(device: str, user: str) -> str:
 def device_stopped_waiting(device: str, silent_s: float, interval_s: float) -> str:
     """A device stopped to repeat its request before the answer was there."""
     return (
-        f"The answer to {device} came {silent_s:.0f} seconds after its last try, when the device had probably given "
-        f"up: it had repeated its request about every {interval_s:.0f} seconds. Raise the RADIUS time-out on the "
-        "device to 60 seconds or more."
+        f"The answer to {device} came {silent_s:.0f} s after its last try, when the device had probably given up: it "
+        f"had repeated its request about every {interval_s:.0f} s. Raise the RADIUS time-out on the device to 60 "
+        "seconds or more."
     )
 
 

@@ -437,8 +437,8 @@ class DuplicateTests(RadiusServerCase):
         self.assertEqual(
             self.lines,
             [
-                "The answer to 10.0.0.5 came 20 seconds after its last try, when the device had probably given up: "
-                "it had repeated its request about every 5 seconds. Raise the RADIUS time-out on the device to 60 "
+                "The answer to 10.0.0.5 came 20 s after its last try, when the device had probably given up: "
+                "it had repeated its request about every 5 s. Raise the RADIUS time-out on the device to 60 "
                 "seconds or more."
             ],
         )
@@ -519,7 +519,7 @@ class JoiningTests(RadiusServerCase):
         self.receive(request_octets(2, attributes=STATION))
         self.clock.advance(20)
         self.answers[0].callback(ACCEPT)
-        self.assertIn("about every 5 seconds", self.lines[1])
+        self.assertIn("about every 5 s.", self.lines[1])
 
 
 class NotJoiningTests(RadiusServerCase):

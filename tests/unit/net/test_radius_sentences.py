@@ -65,8 +65,8 @@ CASES = {
     ),
     "device that stopped retrying before the answer": (
         sentences.device_stopped_waiting(DEVICE, 40, 5),
-        "The answer to 10.0.0.5 came 40 seconds after its last try, when the device had probably given up: it had "
-        "repeated its request about every 5 seconds. Raise the RADIUS time-out on the device to 60 seconds or more.",
+        "The answer to 10.0.0.5 came 40 s after its last try, when the device had probably given up: it had "
+        "repeated its request about every 5 s. Raise the RADIUS time-out on the device to 60 seconds or more.",
     ),
     "too much in flight": (
         sentences.too_busy(DEVICE, 16384),
