@@ -56,8 +56,6 @@ class Keys:
 class DuoCalls:
     """Makes calls with the keys of one section."""
 
-    _log = Logger()
-
     def __init__(
         self,
         reactor: Any,
@@ -84,6 +82,7 @@ class DuoCalls:
         self._random = random
         self._wall_clock = wall_clock
         self._clock = ServiceClock()
+        self._log = Logger(namespace=keys.section)
         self._certificate_log = LogLimit(CERTIFICATE_LOG_S)
         self._clock_log = LogLimit(CLOCK_LOG_S)
 

@@ -39,8 +39,6 @@ _T = TypeVar("_T")
 class DuoClient:
     """Duo's service for one section: a `duoproxy.login.flow.SecondFactor`."""
 
-    _log = Logger()
-
     def __init__(
         self,
         *,
@@ -87,6 +85,7 @@ class DuoClient:
         keys = Keys(section_name, ikey, skey, route.url_host, sentences.service_name(api_host))
         self._reactor = reactor
         self._keys = keys
+        self._log = Logger(namespace=section_name)
         self._limits = CallLimits.capped(api_timeout_s)
         self._connections = DuoConnections(reactor, route, trust_roots, limit or ConnectionLimit(max_pending_logins))
         self._calls = DuoCalls(reactor, keys, self._connections, self._limits, random, wall_clock)
