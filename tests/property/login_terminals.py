@@ -47,15 +47,16 @@ HOSTS = {host: device for device in DEVICES for host in device.hosts}
 PASSWORDS = {user: f"{user}'s password" for user in ("alice", "bob", "dora", "frank", "operator")}
 """alice and bob have a phone, Duo refuses dora, Duo lets frank in by itself, operator is exempt."""
 
-# What a device tells about a login, and whether that is enough to tell its retries from somebody else's login.
+# What devices tell about a login.
 SHAPES = {
-    "station and port": ((radius.CALLING_STATION_ID, radius.NAS_PORT), True),
-    "station and port name": ((radius.CALLING_STATION_ID, radius.NAS_PORT_ID), True),
-    "station and session": ((radius.CALLING_STATION_ID, radius.ACCT_SESSION_ID), True),
-    "station only": ((radius.CALLING_STATION_ID,), False),
-    "port only": ((radius.NAS_PORT,), False),
-    "nothing": ((), False),
+    "station and port": (radius.CALLING_STATION_ID, radius.NAS_PORT),
+    "station and port name": (radius.CALLING_STATION_ID, radius.NAS_PORT_ID),
+    "station and session": (radius.CALLING_STATION_ID, radius.ACCT_SESSION_ID),
+    "station only": (radius.CALLING_STATION_ID,),
+    "port only": (radius.NAS_PORT,),
+    "nothing": (),
 }
+SESSION_NAMES = {radius.NAS_PORT, radius.NAS_PORT_ID, radius.ACCT_SESSION_ID}
 
 
 @define(eq=False)
@@ -67,7 +68,6 @@ class Terminal:
         host: the device that asks for it.
         user: the name that is typed.
         password: the password that is typed.
-        shape: a key of `SHAPES`.
         attributes: what the device tells of it in each request.
         requests: those that were sent, in that order.
         answers: codes of the authentic replies that reached the device.
@@ -77,7 +77,6 @@ class Terminal:
     host: str
     user: str
     password: str
-    shape: str
     attributes: tuple[Attribute, ...]
     requests: list[Request] = field(factory=list)
     answers: set[int] = field(factory=set)
@@ -99,8 +98,9 @@ class Terminal:
 
     @property
     def names_its_session(self) -> bool:
-        """Whether retries with a new Identifier can be told to be retries."""
-        return SHAPES[self.shape][1]
+        """Whether retries with a new Identifier can be told to be retries: they name the station and its session."""
+        told = {kind for kind, _ in self.attributes}
+        return radius.CALLING_STATION_ID in told and not told.isdisjoint(SESSION_NAMES)
 
 
 @frozen(eq=False)
@@ -147,8 +147,8 @@ class Terminals:
     def sit_down(self, host: str, user: str, password: str, shape: str) -> Terminal:
         """Somebody begins a login at a terminal of their own."""
         number = next(self._numbers)
-        told = tuple((kind, _told(kind, number)) for kind in SHAPES[shape][0])
-        return self.take(Terminal(number, host, user, password, shape, told))
+        told = tuple((kind, _told(kind, number)) for kind in SHAPES[shape])
+        return self.take(Terminal(number, host, user, password, told))
 
     def take(self, terminal: Terminal) -> Terminal:
         """Keep a terminal that was made elsewhere."""

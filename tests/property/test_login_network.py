@@ -198,13 +198,14 @@ class LoginsOnABadNetwork(RuleBasedStateMachine):
         network.passes(4.0)
         network.directory.delay_s = 0.0
         self._the_sky_clears()
+        self._everybody_is_answered()
         for terminal in self._unanswered():
             network.sends(terminal.requests[-1])
-        self._everybody_is_answered()
+            self._everybody_is_answered()
         for terminal in self._unanswered():
             assert network.ledger.is_silent(terminal.requests[-1]), "its newest request is in progress for ever"
             network.sends(network.terminals.request(terminal))
-        self._everybody_is_answered()
+            self._everybody_is_answered()
         assert not self._unanswered()
         assert not network.ledger.open_logins()
         self._nothing_is_kept()
@@ -282,7 +283,7 @@ class LoginsOnABadNetwork(RuleBasedStateMachine):
 
     def _imitation(self, victim: Terminal, difference: str, data: Any) -> Terminal:
         number = self.network.terminals.new_number()
-        copy = Terminal(number, victim.host, victim.user, victim.password, victim.shape, victim.attributes)
+        copy = Terminal(number, victim.host, victim.user, victim.password, victim.attributes)
         if difference == "other password":
             copy.password = f"{victim.password} {number}"
         elif difference == "other device":
@@ -297,7 +298,6 @@ class LoginsOnABadNetwork(RuleBasedStateMachine):
                 copy.attributes = (*victim.attributes[:at], (kind, value), *victim.attributes[at + 1 :])
             else:
                 copy.attributes = (*victim.attributes[:at], *victim.attributes[at + 1 :])
-                copy.shape = "nothing"
         return copy
 
 
