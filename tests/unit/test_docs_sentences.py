@@ -95,6 +95,7 @@ SENTENCES = (
     duo.clock_drift(SERVICE, 412.0, SERVER),
     duo.older_generation(SERVICE, IKEY, SERVER),
     _said(duo.rate_limit_and_then("no answer within 15 s")),
+    _said(duo.lacking_here("Too many open files")),
 )
 
 PREFIX = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[[\w.-]+#[a-z]+\] ")
