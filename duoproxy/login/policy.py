@@ -16,6 +16,11 @@ SECOND_TRY_INTERVAL_S = 30 * 60.0
 MAX_SECOND_TRIES = 10_000
 
 
+def fold_case(name: str) -> str:
+    """Fold the case of a name, character by character: no name becomes longer, so that `ß` and `ss` stay two names."""
+    return "".join(folded if len(folded := letter.casefold()) == 1 else letter for letter in name)
+
+
 class Failmode(enum.Enum):
     """What a login gets that Duo could not be asked about. Source: option `failmode`."""
 
@@ -37,7 +42,7 @@ class LoginPolicy:
     Attributes:
         factors: in order of preference, out of `auto`, `push`, `phone`, `passcode`.
         append: how the password field is split.
-        exempt_usernames: case-folded names that need no second factor.
+        exempt_usernames: names, folded with `fold_case`, that need no second factor.
         failmode: what happens when Duo is away before the user was asked.
         primary_down: what happens when nobody could check the password.
     """
@@ -50,7 +55,7 @@ class LoginPolicy:
 
     def is_exempt(self, username: str) -> bool:
         """Whether the name, exactly as submitted but for case, is on the list."""
-        return username.casefold() in self.exempt_usernames
+        return fold_case(username) in self.exempt_usernames
 
 
 class SecondTryLedger:

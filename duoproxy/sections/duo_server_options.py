@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from duoproxy.config.kinds import ApiHost, Choice, Seconds, SecretText, SectionName, Text
 from duoproxy.config.option import Numbering, option, settings
 from duoproxy.config.schema import Finding
-from duoproxy.login.policy import Failmode
+from duoproxy.login.policy import Failmode, fold_case
 from duoproxy.net.duo_client import DuoClient, GenerationChoice
 from duoproxy.net.tls import load_trust_roots
 from duoproxy.secret import Secret
@@ -92,7 +92,7 @@ def failmode(server: DuoServerSettings) -> Failmode:
 
 def exempt_usernames(server: DuoServerSettings) -> frozenset[str]:
     """The exempt names, case-folded as the flow wants them."""
-    return frozenset(name.casefold() for name in server.exempt_username.values())
+    return frozenset(fold_case(name) for name in server.exempt_username.values())
 
 
 def make_duo_client(server: DuoServerSettings, environment: Environment) -> DuoClient:

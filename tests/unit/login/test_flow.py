@@ -83,6 +83,15 @@ def test_an_exemption_is_for_the_name_exactly_as_submitted(name: str) -> None:
     assert scene.run(username=name).cause is Cause.APPROVED
 
 
+@pytest.mark.parametrize(
+    ("exempt", "name"), [("boss", "bo\u00df"), ("office", "o\ufb03ce"), ("i\u0307lker", "\u0130lker")]
+)
+def test_a_name_is_not_exempt_because_it_folds_into_a_longer_one(exempt: str, name: str) -> None:
+    """Case is folded letter by letter: somebody else's name must not become an exempt one."""
+    scene = Scene(policy=LoginPolicy(exempt_usernames=frozenset({exempt})))
+    assert scene.run(username=name).cause is Cause.APPROVED
+
+
 def test_an_exempt_user_with_a_wrong_password_is_refused() -> None:
     """Exempt from the second factor only."""
     scene = Scene(policy=LoginPolicy(exempt_usernames=frozenset({"alice"})))
