@@ -9,9 +9,16 @@ from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
 from duoproxy.radius.relay import PassThrough
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
-from duoproxy.sections.duo_server_options import advice, exempt_usernames, failmode, findings, make_duo_client
+from duoproxy.sections.duo_server_options import advice, exempt_usernames, failmode, make_duo_client
 from duoproxy.sections.radius_login import LoginShellSettings, RadiusLogins, RelaysReplies
-from duoproxy.sections.radius_server_options import FactorSettings, devices, listens_on, primary_down, radius_policy
+from duoproxy.sections.radius_server_options import (
+    FactorSettings,
+    devices,
+    factor_findings,
+    listens_on,
+    primary_down,
+    radius_policy,
+)
 
 
 class RadiusServerAuto(ServerSection):
@@ -24,7 +31,7 @@ class RadiusServerAuto(ServerSection):
         settings_class=FactorSettings,
         takes_client=True,
         listens=listens_on,
-        check=findings,
+        check=factor_findings,
         advise=advice,
     )
     settings: FactorSettings

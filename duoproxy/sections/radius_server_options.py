@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from duoproxy.config.kinds import (
     AddressRangeKind,
@@ -19,13 +19,13 @@ from duoproxy.config.kinds import (
     Text,
 )
 from duoproxy.config.option import Numbering, OldName, option, settings
-from duoproxy.config.schema import Listener
+from duoproxy.config.schema import Finding, Listener
 from duoproxy.login.policy import PrimaryDown
 from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy
 from duoproxy.radius.addresses import AddressRange
 from duoproxy.radius.attributes import AttributeId, Type
 from duoproxy.secret import Secret
-from duoproxy.sections.duo_server_options import DuoServerSettings
+from duoproxy.sections.duo_server_options import DuoServerSettings, findings
 
 
 @settings
@@ -129,6 +129,14 @@ class FactorSettings(RadiusServerSettings):
         help="Whether a factor behind the delimiter is looked for.",
         example="false",
     )
+
+
+def factor_findings(server: FactorSettings) -> Iterable[Finding]:
+    """What no single option shows, and a delimiter that cannot be told from what it stands before."""
+    yield from findings(server)
+    if any(letter.isalnum() for letter in server.delimiter):
+        what = "letters and digits can stand in a factor or passcode, so that nothing could tell where it begins"
+        yield ("delimiter", what, "Write punctuation, such as ^")
 
 
 def listens_on(server: RadiusServerSettings) -> Sequence[Listener]:

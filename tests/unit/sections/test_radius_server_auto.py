@@ -1,0 +1,42 @@
+"""What [radius_server_auto] finds in its own settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from duoproxy.config.validate import check_configuration
+from duoproxy.sections.registry import load_registry
+
+TEXT = """[duo_only_client]
+[radius_server_auto]
+ikey=DIXXXXXXXXXXXXXXXXXX
+skey=0123456789012345678901234567890123456789
+api_host=api-1.example
+radius_ip_1=192.0.2.1
+radius_secret_1=a long shared secret
+"""
+
+
+def _errors(folder: Path, line: str) -> list[str]:
+    path = folder / "authproxy.cfg"
+    path.write_text(TEXT + line + "\n", "utf-8")
+    path.chmod(0o600)
+    return [str(problem) for problem in check_configuration(path, load_registry([]).catalogue) if problem.is_error]
+
+
+@pytest.mark.parametrize("delimiter", ["1", "push", "x^", "ü"])
+def test_a_delimiter_that_could_be_part_of_a_factor_is_an_error(tmp_path: Path, delimiter: str) -> None:
+    """It cannot occur in a factor or a passcode: otherwise nothing tells where the password ends."""
+    [error] = _errors(tmp_path, f"delimiter={delimiter}")
+    assert error == (
+        f"error: {tmp_path}/authproxy.cfg:8 [radius_server_auto] delimiter: letters and digits can stand in a factor "
+        "or passcode, so that nothing could tell where it begins. Write punctuation, such as ^."
+    )
+
+
+@pytest.mark.parametrize("delimiter", ["^", ",", "//", ";"])
+def test_punctuation_is_a_delimiter(tmp_path: Path, delimiter: str) -> None:
+    """Any punctuation will do."""
+    assert _errors(tmp_path, f"delimiter={delimiter}") == []
