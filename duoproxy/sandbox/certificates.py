@@ -78,7 +78,9 @@ def write_ca_file(path: Path, ca_pem: bytes) -> None:
                 f"{path} is not a file of the sandbox and is left alone: let ca_file name one that does not exist."
             )
         unfinished = path.with_name(f"{path.name}.{os.getpid()}.new")
-        unfinished.write_bytes(CA_FILE_MARK.encode("ascii") + b"\n" + ca_pem)
+        unfinished.unlink(missing_ok=True)
+        with unfinished.open("xb") as file:  # never through a link that somebody else put there
+            file.write(CA_FILE_MARK.encode("ascii") + b"\n" + ca_pem)
         unfinished.replace(path)
     except OSError as error:
         raise ListenError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import os
 import ssl
 
 import pytest
@@ -59,6 +60,16 @@ def test_somebody_elses_file_is_left_alone(made, tmp_path) -> None:
     with pytest.raises(ListenError, match="is not a file of the sandbox and is left alone: let ca_file name"):
         write_ca_file(path, b"new")
     assert path.read_bytes() == made.ca_pem
+
+
+def test_a_link_that_lies_in_wait_is_not_followed(made, tmp_path) -> None:
+    """In a folder where others may write, the name of the unfinished file can be guessed."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / f"ca.pem.{os.getpid()}.new").symlink_to(victim)
+    write_ca_file(tmp_path / "ca.pem", made.ca_pem)
+    assert victim.read_text() == "precious"
+    assert (tmp_path / "ca.pem").read_text().startswith(CA_FILE_MARK)
 
 
 def test_a_folder_that_is_not_there_is_told(made, tmp_path) -> None:
