@@ -93,7 +93,7 @@ def start_duoproxy(
         api: whom it asks.
         upstream_port: the RADIUS server that checks passwords; None: [duo_only_client].
         transaction: how a push is waited for.
-        profile: where cProfile's figures go; None: it is not profiled.
+        profile: where the samples of run_proxy.py go; None: none are taken.
     """
     own = folder / f"duoproxy-{transaction}"
     own.mkdir(exist_ok=True)
@@ -109,9 +109,8 @@ def start_duoproxy(
         f"radius_ip_1={LOOPBACK}\nradius_secret_1={SECRET}\n",
         "utf-8",
     )
-    profiling = ["--profile", str(profile), "--profiler", "cprofile", "--savestats"] if profile else []
-    arguments = ["-n", "--pidfile=", *profiling, "duoauthproxy", "-c", str(configuration)]
-    environment = {"DUOPROXY_BENCH_TRANSACTION": transaction}
+    arguments = ["-n", "--pidfile=", "duoauthproxy", "-c", str(configuration)]
+    environment = {"DUOPROXY_BENCH_TRANSACTION": transaction, "DUOPROXY_BENCH_PROFILE": str(profile or "")}
     process = Process("duoproxy", python(KIT / "run_proxy.py", *arguments), own, core, environment)
     log = own / "authproxy.log"
     try:
