@@ -57,6 +57,13 @@ def _packets() -> Seeds:
             "signed": b"\1" + head + encode_attributes(_request()),
             "status-server": b"\1" + b"\x0c" + head[1:],
         },
+        "login_exchange": replies,
+        "packet_info": {
+            "four": b"\0" + bytes((2, 0, 0, 0)) + bytes((127, 0, 0, 1)) * 2,
+            "six": b"\1" + bytes.fromhex("20010db8000000000000000000000001") + bytes((2, 0, 0, 0)),
+            "mapped": b"\1" + bytes(10) + bytes.fromhex("ffff0a000001") + bytes(4),
+            "link-local": b"\1" + bytes.fromhex("fe800000000000000000000000000001") + bytes((2, 0, 0, 0)),
+        },
         "radius_upstream": {
             **{name: b"\0" + value for name, value in replies.items()},
             "accept": b"\1" + encode_reply(Code.ACCESS_ACCEPT, 7, AUTHENTICATOR, _reply(SECRET, AUTHENTICATOR), SECRET),
