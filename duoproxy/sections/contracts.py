@@ -7,6 +7,7 @@ A section is one class with a `schema` (its options, declared once). A *client* 
 from __future__ import annotations
 
 import abc
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -30,6 +31,7 @@ class Environment:
         dictionary: the RADIUS attribute names that this installation knows.
         auth_event: takes one authentication event (the fields of authevents.log) as a mapping.
         main: the settings of `[main]`.
+        wall_clock: seconds since 1970, UTC; for everything else the clock is `reactor.seconds`.
         connection_limit: how many logins may wait for Duo at once, over all sections.
     """
 
@@ -39,6 +41,7 @@ class Environment:
     dictionary: Dictionary
     auth_event: Callable[[Mapping[str, object]], None]
     main: Any
+    wall_clock: Callable[[], float] = time.time
     connection_limit: ConnectionLimit = field(factory=ConnectionLimit)
 
 

@@ -18,6 +18,7 @@ from duoproxy.errors import ConfigError
 from duoproxy.radius.dictionary import load_dictionary
 from duoproxy.sandbox.sandbox_duo import SandboxDuo
 from duoproxy.sandbox.sandbox_users import SandboxUsers
+from duoproxy.sections.ad_client import AdClient
 from duoproxy.sections.contracts import Section
 from duoproxy.sections.duo_only_client import DuoOnlyClient
 from duoproxy.sections.main import MAIN_SCHEMA
@@ -26,13 +27,19 @@ from duoproxy.sections.radius_server_auto import RadiusServerAuto
 
 ENTRY_POINT_GROUP = "duoproxy.sections"
 
-BUILT_IN: tuple[type[Section], ...] = (RadiusClient, DuoOnlyClient, RadiusServerAuto, SandboxDuo, SandboxUsers)
+BUILT_IN: tuple[type[Section], ...] = (
+    AdClient,
+    RadiusClient,
+    DuoOnlyClient,
+    RadiusServerAuto,
+    SandboxDuo,
+    SandboxUsers,
+)
 
 _NOT_YET = "is known, but this version does not serve it yet"
 
 PLANNED: Mapping[str, str] = MappingProxyType(
     {
-        "ad_client": f"{_NOT_YET}. Use [radius_client] or [duo_only_client] for the password until then.",
         "radius_server_challenge": f"{_NOT_YET}. Use [radius_server_auto]: users append a factor or passcode.",
         "radius_server_concat": f"{_NOT_YET}. Use [radius_server_auto]: users append a factor or passcode.",
         "radius_server_duo_only": f"{_NOT_YET}. Use [radius_server_auto] with client=duo_only_client.",

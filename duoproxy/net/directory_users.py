@@ -1,0 +1,122 @@
+"""Finding the entry of a user in a directory: exactly one, and really the one that was asked for.
+
+Active Directory also matches names without their accents, in other widths and with blanks at their ends; Duo does not.
+So the entry that was found must carry the name that was submitted, case aside, or nobody was found.
+
+Source: RFC 4511 §4.5; MS-ADTS §3.1.1.2.2.4; reference §10.2.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from duoproxy.ldap.active_directory import ACCOUNT_ATTRIBUTES, AccountFacts, read_account
+from duoproxy.ldap.names import split_username
+from duoproxy.ldap.refusals import explain
+from duoproxy.net.ldap_answers import Entry, ResultCode
+from duoproxy.net.ldap_directory import Directory, Scope
+from duoproxy.net.ldap_filters import Filter, all_of, equal
+
+SIZE_LIMIT = 2
+LOGIN_NAME = "sAMAccountName"
+
+
+@frozen
+class DirectoryUser:
+    """A user's entry.
+
+    Attributes:
+        entry: as the directory sent it.
+        account: what it says of the account.
+        login_name: sAMAccountName; empty where the directory has none.
+    """
+
+    entry: Entry
+    account: AccountFacts
+    login_name: str
+
+
+@frozen
+class NotFound:
+    """There is no such user, or not exactly one.
+
+    Attributes:
+        reason: for the log.
+    """
+
+    reason: str
+
+
+class UserFinder:
+    """Looks users up in one part of a directory."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        search_dn: str,
+        username_attribute: str,
+        at_attribute: str,
+        condition: Filter | None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            directory: who is asked.
+            search_dn: the container; everything below it is searched.
+            username_attribute: where a plain name stands.
+            at_attribute: where a name with an `@` stands.
+            condition: what an entry must fulfil beside.
+        """
+        self._directory = directory
+        self._search_dn = search_dn
+        self._username_attribute = username_attribute
+        self._at_attribute = at_attribute
+        self._condition = condition
+        self._attributes = tuple(dict.fromkeys((username_attribute, at_attribute, LOGIN_NAME, *ACCOUNT_ATTRIBUTES)))
+
+    async def find(self, submitted: str) -> DirectoryUser | NotFound:
+        r"""Find a user by the name that a device sent: `alice`, `CORP\alice` or `alice@example.com`.
+
+        Raises:
+            PrimaryUnreachable: no server answered.
+        """
+        attribute, name = self._what_to_match(submitted.strip())
+        if not name:
+            return NotFound("the name is empty")
+        wanted = equal(attribute, name)
+        if self._condition is not None:
+            wanted = all_of(wanted, self._condition)
+        found = await self._directory.search(
+            self._search_dn, Scope.SUBTREE, wanted, self._attributes, size_limit=SIZE_LIMIT
+        )
+        if found.result.code not in (ResultCode.SUCCESS, ResultCode.SIZE_LIMIT_EXCEEDED):
+            return NotFound(explain(found.result.code, found.result.diagnostic, found.server).sentence)
+        if len(found.entries) != 1 or found.result.code != ResultCode.SUCCESS:
+            return NotFound(self._how_many(found.entries, attribute))
+        return _checked(found.entries[0], attribute, name)
+
+    def _what_to_match(self, submitted: str) -> tuple[str, str]:
+        name = split_username(submitted)
+        if name.netbios_domain:
+            return self._username_attribute, name.local
+        if "@" in submitted:
+            return self._at_attribute, submitted
+        return self._username_attribute, submitted
+
+    def _how_many(self, entries: tuple[Entry, ...], attribute: str) -> str:
+        where = f"below {self._search_dn}"
+        condition = " that fulfils ldap_filter" if self._condition is not None else ""
+        if not entries:
+            return f"there is no entry {where} with this {attribute}{condition}"
+        return f"there is more than one entry {where} with this {attribute}: the name is ambiguous"
+
+
+def _checked(entry: Entry, attribute: str, name: str) -> DirectoryUser | NotFound:
+    wanted = name.casefold()
+    values = [value.decode("utf-8", "replace") for value in entry.values(attribute)]
+    if wanted not in {value.casefold() for value in values}:
+        return NotFound(
+            f"the directory matches the name to {entry.dn_text}, whose {attribute} is another: the name is ambiguous"
+        )
+    login_name = (entry.first(LOGIN_NAME) or b"").decode("utf-8", "replace")
+    return DirectoryUser(entry, read_account(entry.attributes), login_name)
