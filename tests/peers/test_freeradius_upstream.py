@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from duoproxy.config.ini import read_ini
+from duoproxy.radius.attributes import Type
 from duoproxy.radius.authenticators import encode_reply
 from duoproxy.radius.packet import Code, decode_packet
 from tests.peers import peer
@@ -471,8 +473,12 @@ def test_signatures_are_checked_even_where_they_are_not_required(proxy: Proxy, h
     assert proxy.ask("sign-no", "plain").code == "Access-Accept"
 
     def wrongly_signed(passing: Passing) -> list[bytes]:
-        signature = dict(decode_packet(passing.reply).attributes)[80]
-        return [passing.reply.replace(signature, bytes(16))]
+        """Everything is right but the Message-Authenticator: only who knows the secret can make this."""
+        signature = dict(decode_packet(passing.reply).attributes)[Type.MESSAGE_AUTHENTICATOR]
+        attributes = passing.reply[20:].replace(signature, bytes(16))
+        head = passing.reply[:4]
+        digest = hashlib.md5(head + passing.request[4:20] + attributes + SECRET.encode()).digest()
+        return [head + digest + attributes]
 
     hop.meddle = wrongly_signed
     assert proxy.ask("sign-no", "signed", wait_s=SILENCE_S).code == ""
