@@ -20,7 +20,7 @@ from duoproxy.net import ldap_sentences as sentences
 from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.ldap_answers import Result, ResultCode
 from duoproxy.net.ldap_connection import LdapConnection
-from duoproxy.net.ldap_faults import LdapConnectionLost, LdapTimeout
+from duoproxy.net.ldap_faults import LdapFault, LdapTimeout
 from duoproxy.net.ldap_ntlm import NtlmExchange
 from duoproxy.secret import Secret
 
@@ -116,34 +116,36 @@ async def bind(reactor: Any, connection: LdapConnection, credentials: Credential
     if fault := unusable(credentials):
         raise ValueError(fault)
     if isinstance(credentials, SimpleCredentials):
-        return await simple_bind(connection, credentials, limit_s)
-    return await spnego_bind(reactor, connection, credentials, limit_s)
+        return await _simple_bind(connection, credentials, limit_s)
+    return await _spnego_bind(reactor, connection, credentials, limit_s)
 
 
-async def simple_bind(connection: LdapConnection, credentials: SimpleCredentials, limit_s: float) -> Result:
-    """Send name and password as they are; call it through `bind`, which refuses what must not be sent."""
+async def _simple_bind(connection: LdapConnection, credentials: SimpleCredentials, limit_s: float) -> Result:
+    """Send name and password as they are."""
     request = pureldap.LDAPBindRequest(dn=credentials.name, auth=credentials.password.reveal())
     return await connection.bind(request, limit_s=limit_s)
 
 
-async def spnego_bind(reactor: Any, connection: LdapConnection, credentials: NtlmCredentials, limit_s: float) -> Result:
-    """Go through the two steps of NTLM; call it through `bind`. Source: MS-ADTS §5.1.1.1.2; MS-NLMP §3.1.5.1."""
+async def _spnego_bind(
+    reactor: Any, connection: LdapConnection, credentials: NtlmCredentials, limit_s: float
+) -> Result:
+    """Go through the two steps of NTLM. Source: MS-ADTS §5.1.1.1.2; MS-NLMP §3.1.5.1."""
     until = reactor.seconds() + limit_s
     seal = not connection.is_over_tls
     channel_bindings = connection.channel_bindings
     exchange, negotiate = await _in_thread(reactor, until, _begin, credentials, seal, channel_bindings)
     first = await connection.bind(_sasl(negotiate), limit_s=until - reactor.seconds())
     if first.code != ResultCode.SASL_BIND_IN_PROGRESS:
-        return _without_shortcut(connection, first)
+        return _expect(connection, first, ResultCode.SUCCESS, "the server says yes before it saw the password")
     try:
         authenticate = await _in_thread(reactor, until, exchange.authenticate, first.sasl_credentials or b"")
     except RemoteProtocolError as fault:
         connection.abort()
-        raise LdapConnectionLost(*sentences.not_ldap(str(fault))) from fault
+        raise LdapFault(*sentences.ntlm_failed(str(fault))) from fault
     result = await connection.bind(_sasl(authenticate), limit_s=until - reactor.seconds(), seals=seal)
     if seal and result.code == ResultCode.SUCCESS:
         connection.install_security_layer(exchange.wrap, exchange.unwrap)
-    return _without_more(connection, result)
+    return _expect(connection, result, ResultCode.SASL_BIND_IN_PROGRESS, "the server wants more than the password")
 
 
 def _begin(credentials: NtlmCredentials, seal: bool, channel_bindings: bytes | None) -> tuple[NtlmExchange, bytes]:
@@ -172,17 +174,9 @@ def _sasl(token: bytes) -> Any:
     return pureldap.LDAPBindRequest(dn=b"", auth=(_MECHANISM, token), sasl=True)
 
 
-def _without_shortcut(connection: LdapConnection, result: Result) -> Result:
-    """A success to the first message would be one without a password."""
-    if result.code != ResultCode.SUCCESS:
+def _expect(connection: LdapConnection, result: Result, unexpected: ResultCode, fault: str) -> Result:
+    """End a bind whose steps do not follow each other: a success before the password was proven would be none."""
+    if result.code != unexpected:
         return result
     connection.abort()
-    raise LdapConnectionLost(*sentences.not_ldap("a bind that succeeds before the password was proven"))
-
-
-def _without_more(connection: LdapConnection, result: Result) -> Result:
-    """NTLM has two steps; who wants a third one speaks something else."""
-    if result.code != ResultCode.SASL_BIND_IN_PROGRESS:
-        return result
-    connection.abort()
-    raise LdapConnectionLost(*sentences.not_ldap("NTLM with more steps than it has"))
+    raise LdapFault(*sentences.ntlm_failed(fault))

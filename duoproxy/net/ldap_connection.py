@@ -276,7 +276,7 @@ class LdapConnection(Protocol):
             return
         self._abandoned.add(message_id)
         self._write(pureldap.LDAPMessage(pureldap.LDAPAbandonRequest(id=message_id), id=self._take_id()))
-        silent = self._heard_at < pending.sent_at
+        silent = self._heard_at <= pending.sent_at
         self._retired = self._retired or silent or len(self._abandoned) > MAX_ABANDONED
         self._close_when_done()
 
@@ -393,11 +393,6 @@ class LdapConnection(Protocol):
                 self._write(pureldap.LDAPMessage(pureldap.LDAPUnbindRequest(), id=self._take_id()))
             cast(Any, self.transport).loseConnection()
             self._close_timer = self._reactor.callLater(CLOSE_S, self.abort)
-
-    def retire(self) -> None:
-        """Take no further request, and end the connection when those under way are answered."""
-        self._retired = True
-        self._close_when_done()
 
     def abort(self) -> None:
         """End the connection at once, whatever is under way."""

@@ -115,6 +115,13 @@ class ServerConnections:
         except LdapConnectionLost:
             return await ask(True)
         finally:
+            self._release(slots)
+
+    def _release(self, slots: DeferredSemaphore) -> None:
+        """Let the next one in; not from within this one's end, or a thousand that fail at once would nest."""
+        if slots.waiting:
+            self._reactor.callLater(0, slots.release)
+        else:
             slots.release()
 
     # ── the service account's ────────────────────────────────────────────────────────────────────────────────────

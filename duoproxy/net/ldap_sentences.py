@@ -109,6 +109,11 @@ def ntlm_not_over_tls(code: int, diagnostic: str) -> Clauses:
     )
 
 
+def ntlm_failed(what: str) -> Clauses:
+    """NTLM that does not go as it should."""
+    return f"NTLM failed: {what}", "set auth_type=plain with transport=starttls or ldaps where NTLM is switched off"
+
+
 def sspi() -> str:
     """auth_type = sspi. Reference: §1.2."""
     return "auth_type=sspi works on Windows only; set auth_type=ntlm2, or auth_type=plain with transport=ldaps."
