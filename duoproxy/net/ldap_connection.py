@@ -237,6 +237,9 @@ class LdapConnection(Protocol):
         try:
             return await within(self._reactor, limit_s, pending.whole)
         except Expired:
+            if self._heard_at <= pending.sent_at:  # not a word since: it is probably dead
+                self._retired = True
+                self._close_when_done()
             raise LdapTimeout(*sentences.no_answer(limit_s)) from None
 
     def _send(self, operation: Any, controls: Controls | None, switches: bool) -> _Pending:
@@ -276,8 +279,7 @@ class LdapConnection(Protocol):
             return
         self._abandoned.add(message_id)
         self._write(pureldap.LDAPMessage(pureldap.LDAPAbandonRequest(id=message_id), id=self._take_id()))
-        silent = self._heard_at <= pending.sent_at
-        self._retired = self._retired or silent or len(self._abandoned) > MAX_ABANDONED
+        self._retired = self._retired or len(self._abandoned) > MAX_ABANDONED
         self._close_when_done()
 
     # ── what comes ───────────────────────────────────────────────────────────────────────────────────────────────

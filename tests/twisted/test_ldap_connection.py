@@ -12,6 +12,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from duoproxy.ldap.framing import MAX_MESSAGE_ID
 from duoproxy.net import ldap_connection as subject
 from duoproxy.net.ldap_faults import LdapConnectionLost, LdapFault, LdapNotConnected, LdapTimeout, LdapTooBusy
 from tests.twisted.ldap_wire import (
@@ -222,10 +223,10 @@ class EndTests(ConnectionCase):
 
     def test_message_ids_that_run_out_end_the_connection(self) -> None:
         """RFC 4511 §4.1.1.1: an id of the session is never used for two."""
-        self.talk.connection._next_id = subject.MAX_MESSAGE_ID - 2
+        self.talk.connection._next_id = MAX_MESSAGE_ID - 2
         waiting = self.talk.ask()
         self.assertFalse(self.talk.connection.is_usable)
-        self.talk.answer(done(subject.MAX_MESSAGE_ID - 2))
+        self.talk.answer(done(MAX_MESSAGE_ID - 2))
         self.successResultOf(waiting)
         self.assertTrue(self.talk.wire.disconnecting)
 

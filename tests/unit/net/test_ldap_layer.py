@@ -19,7 +19,8 @@ def test_buffer_has_its_length_in_front() -> None:
 
 def test_buffers_are_cut_wherever_the_stream_was() -> None:
     """One octet at a time, or two buffers and a half at once."""
-    stream, one, opened = b"\0\0\0\1A\0\0\0\2BC", layer(), []
+    stream, one = b"\0\0\0\1A\0\0\0\2BC", layer()
+    opened: list[bytes] = []
     for octet in stream:
         opened += one.feed(bytes((octet,)))
     assert opened == [b"a", b"bc"]
