@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger, LogLevel
 
 from duoproxy.errors import Disposition, RemoteProtocolError
@@ -19,6 +20,7 @@ from duoproxy.login.flow import LoginTools, PrimaryAuthenticator, SecondFactor, 
 from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.policy import LoginPolicy, SecondTryLedger
 from duoproxy.login.request import LoginRequest
+from duoproxy.login.texts import USER_TEXTS
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.radius.attributes import AttributeId, Type, all_values, first, text_attributes
@@ -101,11 +103,25 @@ class RadiusLogins:
             user=request.username,
             device=request.device,
         )
-        outcome = await self._run(request)
+        outcome = await self._run_safely(request)
         self._log_end(request, outcome, self._environment.reactor.seconds() - started)
         if outcome.verdict is Verdict.SILENCE:
             return None
         return self._reply(outcome)
+
+    async def _run_safely(self, request: LoginRequest) -> Outcome:
+        """Run a login; a fault of ours is one more way to end it: with a reject, a line, and its login id."""
+        try:
+            return await self._run(request)
+        except (CancelledError, RemoteProtocolError):
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it lets nobody in
+            self._log.failure("Login {login_id}: a fault in duoproxy itself.", login_id=request.login_id)
+            text, detail = (
+                USER_TEXTS[Cause.FAULT],
+                "A fault in duoproxy itself: please report it with the lines before.",
+            )
+            return Outcome(Verdict.REJECT, Cause.FAULT, text, detail)
 
     async def _run(self, request: LoginRequest) -> Outcome:
         tools = LoginTools(

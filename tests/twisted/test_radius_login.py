@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
@@ -116,6 +117,28 @@ class RadiusLoginTests(SynchronousTestCase):
             )
             self.assertEqual(self._code(_user(name), _password()), Code.ACCESS_REJECT)
         self.assertEqual((self.primary.tried, self.duo.preauths), ([], []))
+
+    def test_a_fault_of_ours_is_a_reject_and_a_line_with_the_login_id(self) -> None:
+        """Anything unexpected ends in a reject, logged with its login id; the user is told that it is our fault."""
+        self.primary = FakePrimary(PASSWORD, fault=ZeroDivisionError("never shown to users"))
+        reply, log = self._answer(_user(), _password())
+        assert reply is not None
+        self.assertEqual(reply.code, Code.ACCESS_REJECT)
+        [(number, text)] = reply.attributes_for(_received())
+        self.assertEqual(number, Type.REPLY_MESSAGE)
+        self.assertEqual(text, b"The login failed by an internal error. Please tell your administrator.")
+        [end] = [line for line in log.splitlines() if "result=" in line]
+        login_id = end.partition("Login ")[2].partition(":")[0]
+        self.assertIn("result=reject cause=fault", end)
+        self.assertIn(f"Login {login_id}: a fault in duoproxy itself.", log)
+        self.assertIn("ZeroDivisionError", log)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_a_login_that_is_cancelled_is_no_fault(self) -> None:
+        """When the service stops, a login in progress gets no answer."""
+        self.primary = FakePrimary(PASSWORD, fault=CancelledError())
+        with self.assertRaises(CancelledError):
+            self._answer(_user(), _password())
 
     def test_a_user_name_cannot_forge_a_line_or_a_field(self) -> None:
         """The name stands in quotes, and what is not printable is escaped."""
