@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from duoproxy.config.kinds import ApiHost, Choice, Seconds, SecretText, SectionName, Text
 from duoproxy.config.option import Numbering, option, settings
 from duoproxy.config.schema import Finding
 from duoproxy.login.policy import Failmode, fold_case
 from duoproxy.net.duo_client import DuoClient, GenerationChoice
-from duoproxy.net.tls import load_trust_roots
+from duoproxy.net.tls import TrustRootsError, load_trust_roots
 from duoproxy.secret import Secret
 from duoproxy.sections.contracts import Environment
 from duoproxy.sections.shared_options import DuoConnectionSettings
@@ -75,6 +77,21 @@ def findings(server: DuoServerSettings) -> Iterable[Finding]:
             "ikey",
             "an integration key has 20 characters and begins with DI",
             "Copy it again from the application's page in Duo.",
+        )
+    yield from _ca_findings(server.http_ca_certs_file)
+
+
+def _ca_findings(file: Path | None) -> Iterable[Finding]:
+    """What is wrong with the file of authorities, if it is there to be looked at (the sandbox makes its own)."""
+    if file is None or not (file.is_file() and os.access(file, os.R_OK)):
+        return
+    try:
+        load_trust_roots(file)
+    except TrustRootsError:
+        yield (
+            "http_ca_certs_file",
+            f"{file} holds no certificate that can be read",
+            "Write certificates in PEM form into it",
         )
 
 

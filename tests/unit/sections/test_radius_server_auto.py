@@ -36,6 +36,16 @@ def test_a_delimiter_that_could_be_part_of_a_factor_is_an_error(tmp_path: Path, 
     )
 
 
+def test_a_ca_file_without_certificates_is_an_error_before_the_start(tmp_path: Path) -> None:
+    """What authproxyctl check calls fine has to start: not PEM is an error like any other."""
+    (tmp_path / "roots.pem").write_text("no certificate", "utf-8")
+    [error] = _errors(tmp_path, "http_ca_certs_file=roots.pem")
+    assert error == (
+        f"error: {tmp_path}/authproxy.cfg:8 [radius_server_auto] http_ca_certs_file: {tmp_path}/roots.pem holds no "
+        "certificate that can be read. Write certificates in PEM form into it."
+    )
+
+
 @pytest.mark.parametrize("delimiter", ["^", ",", "//", ";"])
 def test_punctuation_is_a_delimiter(tmp_path: Path, delimiter: str) -> None:
     """Any punctuation will do."""
