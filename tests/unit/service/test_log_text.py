@@ -60,3 +60,15 @@ def test_a_message_is_cut_at_its_bound() -> None:
 def test_printable_text_is_left_alone() -> None:
     """Names in every script stay as they are."""
     assert printable("Zoë Müller 你好") == "Zoë Müller 你好"
+
+
+def test_a_format_that_calls_is_formatted_too() -> None:
+    """Twisted's formats may call what they name: `{name()}`."""
+    event = {"log_format": "{name()} of {number:02d}", "name": lambda: "first", "number": 3, "log_time": 0.0}
+    assert format_line(event).endswith("first of 03\n")
+
+
+def test_a_value_that_cannot_be_formatted_still_makes_a_line() -> None:
+    """A log line is written whatever the values of its event do."""
+    event = {"log_format": "{missing} {number:02d}", "number": "three", "log_time": 0.0}
+    assert "Unable to format event" in format_line(event)
