@@ -133,7 +133,7 @@ def build_service(
 
     def make(configured: ConfiguredSection, *extra: Any) -> Any:
         environment = Environment(
-            configured.name, reactor, os.urandom, dictionary, auth_event, configuration.main, limit
+            configured.name, reactor, os.urandom, dictionary, auth_event, configuration.main, connection_limit=limit
         )
         return registry.classes[configured.kind](configured.settings, environment, *extra)
 
