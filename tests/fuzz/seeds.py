@@ -29,7 +29,7 @@ MICROSOFT = 311
 
 def all_seeds() -> Seeds:
     """Make the seeds, by target and name."""
-    return {**_packets(), **_hidden(), **_duo(), **_web()}
+    return {**_packets(), **_hidden(), **_duo(), **_web(), **_ldap()}
 
 
 def _packets() -> Seeds:
@@ -197,6 +197,38 @@ def _web() -> Seeds:
             "json": b"POST\0/auth/v2/auth\0\0content-type: application/json\n"
             + signed
             + b'\0{"username": "alice", "async": 1}',
+        },
+    }
+
+
+def _ldap() -> Seeds:
+    bind = bytes.fromhex("300c020101600702010304008000")
+    answer = bytes.fromhex("30840000001002010161840000000 70a010004000400".replace(" ", ""))
+    refusal = b"80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data 52e, v1db1"
+    facts = (
+        b"",
+        b"513",
+        b"66048",
+        b"9223372036854775807",
+        b"0",
+        b"133500000000000000",
+        b"3",
+        b"133500000000000000",
+        b"CN=x",
+    )
+    return {
+        "ldap_framing": {"bind": b"\0" + bind, "answer": b"\1" + answer, "several": b"\5" + bind + answer + bind[:5]},
+        "ldap_answers": {
+            "refused": b"1" + refusal,
+            "entry": b"\0".join(facts),
+            "sid": bytes.fromhex("010500000000000515000000a065cf7e784b9b5fe77c8770091c0100"),
+        },
+        "ldap_names": {
+            "user": b"CN=Alice \\2c Wonder,OU=People,DC=corp,DC=example,DC=test",
+            "several-parts": b"OU=Sales+CN=J.  Smith , O = Widget\\+Co",
+            "hex": b"1.3.6.1.4.1.1466.0=#04024869",
+            "not-utf8": b"cn=\xff\\c3\\a4\\ ",
+            "account": b"CORP\\alice@corp.example.test",
         },
     }
 
