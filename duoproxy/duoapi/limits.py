@@ -27,7 +27,7 @@ class CallLimits:
         connect_s: for a new connection, from name resolution to the end of the TLS handshake.
         call_s: for a call that the service answers by itself, connection included.
         user_s: for a call that waits for the user, from the moment when it is sent.
-        body_s: for the rest of an answer whose head has come.
+        body_s: for the rest of an answer whose head has come, within the limit of its call.
     """
 
     connect_s: float = CONNECT_S

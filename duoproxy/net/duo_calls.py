@@ -253,8 +253,8 @@ class DuoCalls:
             said = sentences.lacking_here(fault.reason)
             raise ServiceRefused(self._keys.service, said.cause, said.remedy) from fault
 
-    async def _exchange(self, channel: Channel, request: SignedRequest, head_s: float) -> HttpAnswer:
-        answer = await channel.exchange(request, head_s, self._limits.body_s)
+    async def _exchange(self, channel: Channel, request: SignedRequest, answer_s: float) -> HttpAnswer:
+        answer = await channel.exchange(request, answer_s, self._limits.body_s)
         self._connections.give_back(channel)
         self._observe(answer)
         return answer

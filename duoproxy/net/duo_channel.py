@@ -177,13 +177,13 @@ class Channel:
         """Whether a request can be sent."""
         return not self.link.is_closing
 
-    async def exchange(self, request: SignedRequest, head_s: float, body_s: float) -> HttpAnswer:
+    async def exchange(self, request: SignedRequest, answer_s: float, body_s: float) -> HttpAnswer:
         """Send a request and read its answer.
 
         Args:
             request: what to send.
-            head_s: seconds until the head of the answer.
-            body_s: seconds from there to its end.
+            answer_s: seconds for the whole answer.
+            body_s: seconds from its head to its end, within `answer_s`.
 
         Raises:
             NotSent: the connection was gone.
@@ -194,7 +194,7 @@ class Channel:
         self.link.expect(MAX_HEAD_BYTES + MAX_BODY_BYTES)
         finished = False
         try:
-            answer = await self._exchange(request, head_s, body_s)
+            answer = await self._exchange(request, answer_s, body_s)
             finished = True
         except (NotSent, Lost, CancelledError):
             raise
@@ -207,17 +207,19 @@ class Channel:
         self.answered_at = self._reactor.seconds()
         return answer
 
-    async def _exchange(self, request: SignedRequest, head_s: float, body_s: float) -> HttpAnswer:
+    async def _exchange(self, request: SignedRequest, answer_s: float, body_s: float) -> HttpAnswer:
+        started = self._reactor.seconds()
         try:
-            response = await within(self._reactor, head_s, self._begin(request))
+            response = await within(self._reactor, answer_s, self._begin(request))
         except Expired:
-            raise Lost(sentences.answer_timeout(head_s), again=False) from None
+            raise Lost(sentences.answer_timeout(answer_s), again=False) from None
         body = _Body()
         response.deliverBody(body)
+        left_s = answer_s - (self._reactor.seconds() - started)
         try:
-            content = await within(self._reactor, body_s, body.whole)
+            content = await within(self._reactor, min(left_s, body_s), body.whole)
         except Expired:
-            raise Lost(sentences.answer_timeout(body_s), again=False) from None
+            raise Lost(sentences.answer_timeout(min(answer_s, body_s)), again=False) from None
         dates = response.headers.getRawHeaders("date", [])
         return HttpAnswer(response.code, content, dates[0] if dates else "")
 
