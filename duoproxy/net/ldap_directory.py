@@ -49,6 +49,8 @@ __all__ = [
 NO_ATTRIBUTES: Final = ("1.1",)
 """Asks for entries without any of their attributes. Source: RFC 4511 §4.5.1.8."""
 CLEAN_UP_S: Final = 15.0
+OPENING_SHARE: Final = 0.9
+"""How much of a server's time a connection may take, so that its own reason comes before "no answer"."""
 
 _T = TypeVar("_T")
 
@@ -162,7 +164,7 @@ class Directory:
         for host in self._hosts:
             tls = _tls_towards(host, transport, trust)
             connector = Connector(reactor, host, transport, tls, resolve_all)
-            self._servers.append(ServerConnections(reactor, connector, account, timeout_s))
+            self._servers.append(ServerConnections(reactor, connector, account, OPENING_SHARE * timeout_s))
         self._cleaning = LoopingCall(self._close_idle)
         self._cleaning.clock = reactor
         self._stopped = False

@@ -19,17 +19,17 @@ Clauses = tuple[str, str]
 
 def no_answer(limit_s: float) -> Clauses:
     """The deadline of a request has passed."""
-    return f"no answer within {limit_s:.3g} s", "look at the load of that server, and at timeout"
+    return f"no answer within {_tenths(limit_s)} s", "look at the load of that server, and at timeout"
 
 
 def connect_timeout(limit_s: float, port: int) -> Clauses:
     """No TCP connection in time."""
-    return f"no connection within {limit_s:.3g} s", f"let this machine reach it at TCP port {port}"
+    return f"no connection within {_tenths(limit_s)} s", f"let this machine reach it at TCP port {port}"
 
 
 def handshake_timeout(limit_s: float) -> Clauses:
     """TLS did not come to its end in time."""
-    return f"no TLS within {limit_s:.3g} s", "check that transport and port are those of the directory"
+    return f"no TLS within {_tenths(limit_s)} s", "check that transport and port are those of the directory"
 
 
 def name_unknown(name: str) -> Clauses:
@@ -171,6 +171,10 @@ def system_words(fault: Exception) -> str:
         return "it was closed at once"
     number = fault.osError if isinstance(fault, ConnectError) else None
     return os.strerror(number) if isinstance(number, int) else type(fault).__name__
+
+
+def _tenths(seconds: float) -> str:
+    return f"{seconds:.1f}".removesuffix(".0")
 
 
 def _openssl_words(fault: SSL.Error) -> str:

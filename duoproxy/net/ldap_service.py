@@ -41,7 +41,7 @@ class ServiceAccount:
         self._credentials = credentials
         self._pause_s = 0.0
         self._paused_until = float("-inf")
-        self._refusal: ServiceBindRefused | None = None
+        self._refusal: tuple[Result, str] | None = None
 
     def require_tries(self) -> None:
         """Raise the last refusal while the account is not to be tried.
@@ -51,8 +51,9 @@ class ServiceAccount:
         """
         left_s = self._paused_until - self._reactor.seconds()
         if self._refusal is not None and left_s > 0:
-            clauses = sentences.service_account_paused(self._refusal.cause, left_s)
-            raise ServiceBindRefused(self._refusal.result, *clauses, wrong_credentials=True)
+            result, cause = self._refusal
+            clauses = sentences.service_account_paused(cause, left_s)
+            raise ServiceBindRefused(result, *clauses, wrong_credentials=True)
 
     async def bind(self, connection: LdapConnection, limit_s: float) -> None:
         """Bind a new connection.
@@ -78,13 +79,12 @@ class ServiceAccount:
         if isinstance(self._credentials, NtlmCredentials) and connection.is_over_tls and result.code in _STRONGER_AUTH:
             clauses = sentences.ntlm_not_over_tls(result.code, result.diagnostic)
         wrong = result.code == INVALID_CREDENTIALS
-        fault = ServiceBindRefused(result, *clauses, wrong_credentials=wrong)
         if wrong:
-            self._pause(fault, refusal.cause, connection.peer)
-        return fault
+            self._pause(result, refusal.cause, connection.peer)
+        return ServiceBindRefused(result, *clauses, wrong_credentials=wrong)
 
-    def _pause(self, fault: ServiceBindRefused, cause: str, server: str) -> None:
-        self._refusal = fault
+    def _pause(self, result: Result, cause: str, server: str) -> None:
+        self._refusal = result, cause
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S) or FIRST_PAUSE_S
         self._paused_until = self._reactor.seconds() + self._pause_s
         sentence = sentences.service_account_refused(server, cause, self._pause_s)
