@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from duoproxy.config.kinds import (
 from duoproxy.config.option import Numbering, option, settings
 from duoproxy.config.schema import Finding, Listener, Role, SectionSchema
 from duoproxy.sandbox.accounts import WORDS, Behaviour, parse_behaviour
+from duoproxy.sandbox.announce import announce, login_program
 from duoproxy.sandbox.certificates import write_ca_file
 from duoproxy.sandbox.demo import DEMO_PASSWORD, banner, demo_behaviours
 from duoproxy.sandbox.duo_listener import DuoListener
@@ -32,7 +32,6 @@ from duoproxy.sections.shared_options import SectionSettings
 
 DEFAULT_PORT = 18443
 DEFAULT_LOCKOUT = 10
-LOGIN_PROGRAM = "duoproxy-login"
 
 
 class BehaviourKind(Kind[Behaviour]):
@@ -144,24 +143,9 @@ class SandboxDuo(ServerSection):
     async def start(self) -> None:
         """Tell people where everything is: on standard output, and in the log; not twice in the same place."""
         password = "" if self.settings.user else DEMO_PASSWORD
-        lines = banner(self._base_url, self._behaviours, _program(), password)
-        log_is_stdout = getattr(self.environment.main, "log_stdout", False)
-        for line in lines[:1] if log_is_stdout else lines:
-            self._log.warn("{line}", line=line)
-        out = sys.__stdout__  # twistd puts the log in place of sys.stdout
-        if out is not None:
-            out.write("\n".join(["", *lines, "", ""]))
-            out.flush()
+        lines = banner(self._base_url, self._behaviours, login_program(), password)
+        announce(self._log, lines, log_is_stdout=getattr(self.environment.main, "log_stdout", False))
 
     async def stop(self) -> None:
         """Stop listening."""
         await self.listener.stop()
-
-
-def _program() -> str:
-    """How the login command is called here: the one beside this Python if there is one, else by its name."""
-    beside = Path(sys.executable).with_name(LOGIN_PROGRAM)
-    if not beside.exists():
-        return LOGIN_PROGRAM
-    here = Path.cwd()
-    return str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside)

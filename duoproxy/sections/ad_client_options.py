@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -175,7 +176,8 @@ def findings(client: AdClientSettings) -> Iterable[Finding]:
 
 def advice(client: AdClientSettings) -> Iterable[Finding]:
     """Find what is doubtful."""
-    if client.transport == "clear" and client.auth_type == "plain":
+    stays_here = all(_is_loopback(host) for host in client.host.values())
+    if client.transport == "clear" and client.auth_type == "plain" and not stays_here:
         what = "with auth_type=plain every password crosses the network readable"
         yield ("transport", what, "Write transport = ldaps, or transport = starttls")
     if client.transport != "clear" and not client.ssl_verify:
@@ -184,6 +186,13 @@ def advice(client: AdClientSettings) -> Iterable[Finding]:
     elif client.transport != "clear" and not client.ssl_verify_hostname:
         what = "every certificate of that authority will do, whatever host it is for"
         yield ("ssl_verify_hostname", what, "Give the servers certificates with their names, and take it out")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def directory_hosts(client: AdClientSettings) -> list[DirectoryHost]:

@@ -16,6 +16,7 @@ from duoproxy.config.catalogue import Catalogue
 from duoproxy.config.problems import Problem, Severity
 from duoproxy.errors import ConfigError
 from duoproxy.radius.dictionary import load_dictionary
+from duoproxy.sandbox.sandbox_directory import SandboxDirectory
 from duoproxy.sandbox.sandbox_duo import SandboxDuo
 from duoproxy.sandbox.sandbox_users import SandboxUsers
 from duoproxy.sections.ad_client import AdClient
@@ -34,6 +35,7 @@ BUILT_IN: tuple[type[Section], ...] = (
     RadiusServerAuto,
     SandboxDuo,
     SandboxUsers,
+    SandboxDirectory,
 )
 
 _NOT_YET = "is known, but this version does not serve it yet"

@@ -56,12 +56,29 @@ def test_the_sandbox_of_this_repository_is_a_good_file(folder: Path) -> None:
     path.chmod(0o600)
     configuration = load_configuration(path, load_registry().catalogue)
     assert [str(problem) for problem in configuration.warnings] == []
-    sandbox, radius = sorted(configuration.servers, key=lambda one: one.kind, reverse=True)
-    assert (radius.kind, sandbox.kind) == ("radius_server_auto", "sandbox_duo")
-    assert radius.settings.http_ca_certs_file == sandbox.settings.ca_file
-    assert (radius.settings.ikey, radius.settings.skey) == (sandbox.settings.ikey, sandbox.settings.skey)
-    assert radius.settings.api_host == f"localhost:{sandbox.settings.port}"
-    assert (radius.client, radius.settings.interface) == ("sandbox_users", "127.0.0.1")
+    servers = {server.name: server for server in configuration.servers}
+    assert list(servers) == ["sandbox_duo", "radius_server_auto", "sandbox_directory", "radius_server_auto2"]
+    sandbox = servers["sandbox_duo"]
+    for radius in (servers["radius_server_auto"], servers["radius_server_auto2"]):
+        assert radius.settings.http_ca_certs_file == sandbox.settings.ca_file
+        assert (radius.settings.ikey, radius.settings.skey) == (sandbox.settings.ikey, sandbox.settings.skey)
+        assert radius.settings.api_host == f"localhost:{sandbox.settings.port}"
+        assert radius.settings.interface == "127.0.0.1"
+    assert [server.client for server in configuration.servers] == [None, "sandbox_users", None, "ad_client"]
+
+
+def test_the_two_directories_of_this_repository_fit_together(folder: Path) -> None:
+    """[ad_client] of conf/sandbox.cfg asks [sandbox_directory], and the printed port is that of the server behind it."""
+    path = folder / "sandbox.cfg"
+    shutil.copy(ROOT / "conf" / "sandbox.cfg", path)
+    path.chmod(0o600)
+    configuration = load_configuration(path, load_registry().catalogue)
+    servers = {server.name: server.settings for server in configuration.servers}
+    (client,) = (client.settings for client in configuration.clients if client.name == "ad_client")
+    directory = servers["sandbox_directory"]
+    assert (client.host[1], client.port, client.search_dn) == (directory.interface, directory.port, directory.base_dn)
+    assert client.security_group_dn[1] == f"CN=VPN Users,OU=Groups,{directory.base_dn}"
+    assert directory.login_port == servers["radius_server_auto2"].port
 
 
 def test_users_are_read_from_their_lines(folder: Path) -> None:
