@@ -4,7 +4,7 @@ Owns the messages that go into SASL GSS-SPNEGO and the keys that come out. A mes
 the envelope of SPNEGO, as Windows sends it where NTLM is all that can be used. Everything here computes for
 milliseconds and belongs into a thread; nothing here waits or knows a connection.
 
-Source: MS-NLMP §2.2.1, §3.1.5; MS-SPNG §3.2.5.2 (bare messages); RFC 5929 §4 (channel bindings).
+Source: MS-NLMP §2.2.1, §3.1.5; MS-ADTS §5.1.1.1.2; RFC 5929 §4 (channel bindings).
 """
 
 from __future__ import annotations

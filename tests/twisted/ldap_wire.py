@@ -69,6 +69,8 @@ def search_request() -> Any:
 class Wire(StringTransport):
     """A transport whose other end is the test."""
 
+    aborting = False
+
     def abortConnection(self) -> None:
         """Say that it was broken off."""
         self.aborting = True

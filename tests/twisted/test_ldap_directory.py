@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cryptography import x509
-from twisted.internet.defer import gatherResults
+from twisted.internet.defer import CancelledError, gatherResults
 from twisted.logger import LogLevel
 
 from duoproxy.errors import PrimaryUnreachable
@@ -145,6 +145,32 @@ class LoginTests(DirectoryCase):
         with self.assertRaises(PrimaryUnreachable):
             await waiting
         await self.fails(PrimaryUnreachable, find(directory))
+
+
+    async def test_stop_does_not_wait_for_a_server_that_hangs(self) -> None:
+        """Neither do those who wait for a connection to it."""
+        self.server.answer = lambda request: None
+        self.listen()
+        directory = self.directory()
+        waiting = self.begin(find(directory))
+        await self.until(lambda: "bind" in self.server.kinds)
+        await directory.stop()
+        self.assertIn("this proxy is stopping", await self.fails(PrimaryUnreachable, _wait(waiting)))
+        await self.until(lambda: self.server.open_count == 0)
+
+    async def test_login_that_is_given_up_leaves_nothing_behind(self) -> None:
+        """Nobody knows who its connection is: it is ended, and its place is free."""
+        self.patch(ldap_pool, "MAX_USER_CONNECTIONS", 1)
+        self.server.answer = lambda request: None
+        self.listen()
+        directory = self.directory()
+        waiting = self.begin(directory.bind_user(ALICE))
+        await self.until(lambda: "bind" in self.server.kinds)
+        waiting.cancel()
+        await waiting.addErrback(lambda failure: failure.trap(CancelledError))
+        await self.until(lambda: self.server.open_count == 0)
+        self.server.answer = usual
+        self.assertTrue((await directory.bind_user(ALICE)).succeeded)
 
 
 class FaultTests(DirectoryCase):
