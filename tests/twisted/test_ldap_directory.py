@@ -146,7 +146,6 @@ class LoginTests(DirectoryCase):
             await waiting
         await self.fails(PrimaryUnreachable, find(directory))
 
-
     async def test_stop_does_not_wait_for_a_server_that_hangs(self) -> None:
         """Neither do those who wait for a connection to it."""
         self.server.answer = lambda request: None
