@@ -149,6 +149,15 @@ def _duo() -> Seeds:
         "sent": {"result": "deny", "status": "SMS passcodes have been sent"},
         "waiting": {"result": "waiting", "status": "pushed"},
         "transaction": {"txid": "45f7c92b-f45f-4862-8545-e0f58e78075a"},
+        "allow-other-case": {"result": "Allow", "status": "allow"},
+        "allow-true": {"result": True},
+        "devices-object": {"result": "auth", "devices": {"device": "DP1"}, "factors": ["push1"]},
+        "devices-text": {"result": "auth", "devices": "DP1", "factors": "push1"},
+        "device-odd": {
+            "result": "auth",
+            "devices": [["DP1"], None, {"device": 1, "capabilities": {"push": 1}, "number": []}],
+        },
+        "result-odd": {"result": ["allow"], "txid": {}, "time": True, "status": 1, "status_msg": {}},
         "surrogates": {
             "result": "auth",
             "devices": [{**phone, "device": "\ud800", "name": "\udfff"}],
@@ -161,6 +170,7 @@ def _duo() -> Seeds:
     return {
         "duo_results": spelled,
         "duo_answer": {
+            "deep": b"\0" + b"[" * 3000,
             **envelope,
             "fail": b"\5" + json.dumps(fail).encode(),
             "html": b"\x0a<html>",

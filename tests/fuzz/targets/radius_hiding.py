@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import md5
+
 from duoproxy.errors import Disposition, RemoteProtocolError
 from duoproxy.radius.hiding import decrypt_salted, encrypt_salted, hide_password, reveal_password
 
@@ -31,7 +33,8 @@ def target(data: bytes) -> None:
 
 
 def _salted_again(plain: bytes, value: bytes, authenticator: bytes) -> None:
-    assert len(plain) < len(value)
+    # RFC 2868 §3.5: the first octet that is hidden tells the length.
+    assert len(plain) == value[2] ^ md5(SECRET + authenticator + value[:2]).digest()[0]
     if len(plain) <= 239:
         again = encrypt_salted(plain, SECRET, authenticator, b"\x80\x00")
         assert decrypt_salted(again, SECRET, authenticator) == plain
