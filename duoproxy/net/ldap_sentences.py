@@ -114,11 +114,6 @@ def ntlm_failed(what: str) -> Clauses:
     return f"NTLM failed: {what}", "set auth_type=plain with transport=starttls or ldaps where NTLM is switched off"
 
 
-def sspi() -> str:
-    """auth_type = sspi. Reference: §1.2."""
-    return "auth_type=sspi works on Windows only; set auth_type=ntlm2, or auth_type=plain with transport=ldaps."
-
-
 def server_left_out(server: str, cause: str, rests_s: float) -> str:
     """A server rests."""
     return f"Directory {server} is left out for {rests_s:.0f} seconds: {cause}."
