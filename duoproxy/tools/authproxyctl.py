@@ -30,7 +30,7 @@ _EPILOG = "Exit codes: 0 fine, 1 problems, 2 wrong usage."
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def main(context: click.Context) -> None:
-    r"""Check and describe configurations of duoproxy.
+    """Check and describe configurations of duoproxy.
 
     \b
     Examples:
@@ -38,7 +38,7 @@ def main(context: click.Context) -> None:
       authproxyctl check ./authproxy.cfg      any file, without root
       authproxyctl options radius_client      what may be written there
       authproxyctl sample > authproxy.cfg     a commented file to begin with
-    """
+    """  # noqa: D301 - \b is meant: click keeps the lines behind it
     if context.obj is None:
         context.obj = _installed_catalogue
 
@@ -49,14 +49,14 @@ def main(context: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
 @click.pass_obj
 def check(load_catalogue: Callable[[], Catalogue], file: Path, no_files: bool, as_json: bool) -> None:
-    r"""Tell every problem of FILE: errors, which keep the proxy from starting, and warnings.
+    """Tell every problem of FILE: errors, which keep the proxy from starting, and warnings.
 
     \b
     Examples:
       authproxyctl check
       authproxyctl check --no-files copy-from-server.cfg
       authproxyctl check --json authproxy.cfg | jq '.problems[].text'
-    """
+    """  # noqa: D301 - \b is meant: click keeps the lines behind it
     problems = check_configuration(file, load_catalogue(), reach=Reach.NOTHING if no_files else Reach.SHELL)
     errors = sum(problem.is_error for problem in problems)
     if as_json:
@@ -75,7 +75,7 @@ def check(load_catalogue: Callable[[], Catalogue], file: Path, no_files: bool, a
 @click.option("--markdown", "as_page", is_flag=True, help="Print the page of the documentation, in Markdown.")
 @click.pass_obj
 def options(load_catalogue: Callable[[], Catalogue], section: str | None, as_json: bool, as_page: bool) -> None:
-    r"""Describe the options of SECTION, or list the sections that there are.
+    """Describe the options of SECTION, or list the sections that there are.
 
     \b
     Examples:
@@ -83,7 +83,7 @@ def options(load_catalogue: Callable[[], Catalogue], section: str | None, as_jso
       authproxyctl options radius_server_auto
       authproxyctl options --json > completion.json
       authproxyctl options --markdown main > main.md
-    """
+    """  # noqa: D301 - \b is meant: click keeps the lines behind it
     if as_json and as_page:
         raise click.UsageError("--json and --markdown exclude each other.")
     catalogue = load_catalogue()
@@ -102,23 +102,23 @@ def options(load_catalogue: Callable[[], Catalogue], section: str | None, as_jso
 @main.command("sample", epilog=_EPILOG)
 @click.pass_obj
 def sample_command(load_catalogue: Callable[[], Catalogue]) -> None:
-    r"""Print a commented configuration with every section and option.
+    """Print a commented configuration with every section and option.
 
     \b
     Example:
       authproxyctl sample > authproxy.cfg
-    """
+    """  # noqa: D301 - \b is meant: click keeps the lines behind it
     click.echo(sample(load_catalogue()), nl=False)
 
 
 @main.command(epilog=_EPILOG)
 def version() -> None:
-    r"""Print the version.
+    """Print the version.
 
     \b
     Example:
       authproxyctl version
-    """
+    """  # noqa: D301 - \b is meant: click keeps the lines behind it
     click.echo(f"duoproxy {__version__}")
 
 

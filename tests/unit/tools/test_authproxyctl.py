@@ -154,7 +154,10 @@ def test_help_has_examples_and_exit_codes(command: list[str]) -> None:
     """Whoever asks for help sees how it is typed."""
     output = run(*command, "--help").output
     assert "Example" in output
-    assert f"  authproxyctl {command[0] if command else 'check'}" in output
+    assert "\\b" not in output
+    examples = [line for line in output.splitlines() if line.startswith("    authproxyctl ")]
+    assert examples, "each stands on a line of its own"
+    assert examples[0].split()[1] == (command[0] if command else "check")
     assert "Exit codes: 0 fine, 1 problems, 2 wrong usage." in output
 
 
