@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from duoproxy.config.file_kinds import PLACEHOLDER_SECRET
 from duoproxy.config.findings import Findings
 from duoproxy.config.option import Numbering, Option
 from duoproxy.config.schema import Finding
@@ -32,12 +33,19 @@ def check_settings(reading: SectionReading, findings: Findings) -> None:
     schema = reading.schema
     for tell, look in ((findings.error, schema.check), (findings.warning, schema.advise)):
         for option, what, remedy in _look(look, reading):
+            if _was_not_looked_at(reading, option):
+                continue  # what is found is about the value that stands in for it
             line, section = reading.place(option)
             tell(line, section, option, what, remedy)
 
 
 def _look(look: Callable[[object], Iterable[Finding]] | None, reading: SectionReading) -> Iterable[Finding]:
     return look(reading.settings) if look is not None else ()
+
+
+def _was_not_looked_at(reading: SectionReading, key: str) -> bool:
+    named = reading.schema.index.find(key)
+    return named is not None and reading.values.get(named.option.name, {}).get(named.number) is PLACEHOLDER_SECRET
 
 
 def _written(reading: SectionReading, name: str) -> set[int]:
@@ -52,9 +60,15 @@ def _check_required(reading: SectionReading, option: Option, findings: Findings)
     first_needed = option.numbered is not Numbering.FROM_ONE
     if (1 in written) if first_needed else written:
         return
-    if option.paired_with and _written(reading, option.paired_with):
+    if any(_written(reading, partner) for partner in _partners(reading, option)):
         return  # told by the pair
     findings.error(reading.ini.line, reading.name, option.key(), "the option is missing", how_to_write(option))
+
+
+def _partners(reading: SectionReading, option: Option) -> set[str]:
+    """Name the options whose numbers go with those of `option`, whichever of the two says so."""
+    named = {option.paired_with} - {""}
+    return named | {other.name for other in reading.schema.options if other.paired_with == option.name}
 
 
 def how_to_write(option: Option, number: int = 1) -> str:

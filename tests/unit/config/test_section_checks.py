@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.config.small_catalogue import GOOD, GOOD_CLIENT, GOOD_SERVER, lines_of, load
+from duoproxy.config.kind import Reach
+from tests.unit.config.small_catalogue import GOOD, GOOD_CLIENT, GOOD_SERVER, lines_of, load, problems_of
 
 
 def test_good_file_has_no_problems(tmp_path: Path) -> None:
@@ -88,3 +89,19 @@ def test_section_looks_at_its_own_settings(tmp_path: Path) -> None:
         "error: authproxy.cfg:2 [radius_server_auto] ikey: an integration key begins with DI. Copy it again.",
         "warning: authproxy.cfg:3 [radius_server_auto] skey: the secret key is short. Copy it again.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reach"),
+    [("skey = env:NOBODY_SET_THIS", Reach.SHELL), ("skey = file:skey.txt", Reach.NOTHING)],
+    ids=["env", "file"],
+)
+def test_nothing_is_said_of_the_length_of_a_secret_that_was_not_looked_at(
+    tmp_path: Path, line: str, reach: Reach
+) -> None:
+    """The only warning is that it was not looked at; what stands in for it has no meaning."""
+    text = GOOD.replace("skey = 0123456789012345678901234567890123456789", line)
+    [problem] = problems_of(tmp_path, text, reach=reach)
+    assert "was not looked at" in problem.what
+    short = GOOD.replace("skey = 0123456789012345678901234567890123456789", "skey = short")
+    assert [problem.what for problem in problems_of(tmp_path, short)] == ["the secret key is short"]

@@ -50,3 +50,22 @@ def test_a_ca_file_without_certificates_is_an_error_before_the_start(tmp_path: P
 def test_punctuation_is_a_delimiter(tmp_path: Path, delimiter: str) -> None:
     """Any punctuation will do."""
     assert _errors(tmp_path, f"delimiter={delimiter}") == []
+
+
+@pytest.mark.parametrize("line", ["", "port=99999"])
+def test_a_missing_shared_secret_is_told_once(tmp_path: Path, line: str) -> None:
+    """Once, at the device that lacks it, whatever else is wrong in the section."""
+    path = tmp_path / "authproxy.cfg"
+    path.write_text(TEXT.replace("radius_secret_1=a long shared secret\n", "") + line + "\n", "utf-8")
+    problems = check_configuration(path, load_registry([]).catalogue)
+    told = [problem.what for problem in problems if problem.option == "radius_secret_1"]
+    assert told == ["the option is missing, though there is radius_ip_1"]
+
+
+def test_a_secret_key_that_was_not_looked_at_has_no_length(tmp_path: Path) -> None:
+    """A key in the environment of the service is not called too short by a check from a shell."""
+    path = tmp_path / "authproxy.cfg"
+    path.write_text(TEXT.replace("skey=0123456789012345678901234567890123456789", "skey=env:DUO_SKEY"), "utf-8")
+    path.chmod(0o600)
+    [problem] = check_configuration(path, load_registry([]).catalogue, environ={})
+    assert problem.what == "the secret comes from env: and was not looked at"
