@@ -21,7 +21,7 @@ from duoproxy.radius.authenticators import (
     reply_is_authentic,
 )
 from duoproxy.radius.hiding import hide_password
-from duoproxy.radius.packet import MAX_PACKET_BYTES, Attribute, Code, Packet, decode_packet, frame_packet
+from duoproxy.radius.packet import MAX_PACKET_BYTES, Attribute, Code, Packet, decode_packet, encode_packet, frame_packet
 from duoproxy.secret import Secret
 
 NAS_IDENTIFIER = "duoproxy-login"
@@ -61,6 +61,7 @@ class LoginCall:
         client_ip: the user's own address for Calling-Station-Id; empty for none.
         timeout_s: how long to wait in all.
         retries: how often the same datagram is sent again while nothing comes.
+        signs: whether the request carries a Message-Authenticator.
     """
 
     address: str
@@ -71,6 +72,7 @@ class LoginCall:
     client_ip: str = ""
     timeout_s: float = 60.0
     retries: int = 0
+    signs: bool = True
 
 
 @frozen
@@ -105,7 +107,7 @@ def build_request(call: LoginCall, identifier: int, request_authenticator: bytes
         request_authenticator: 16 random octets.
 
     Returns:
-        its attributes (Message-Authenticator stands before them on the wire), and its octets.
+        its attributes (a Message-Authenticator stands before them on the wire), and its octets.
 
     Raises:
         ValueError: name or password is too long.
@@ -119,6 +121,9 @@ def build_request(call: LoginCall, identifier: int, request_authenticator: bytes
     ]
     if call.client_ip:
         attributes.append((Type.CALLING_STATION_ID, call.client_ip.encode("utf-8")))
+    if not call.signs:
+        packet = Packet(Code.ACCESS_REQUEST, identifier, request_authenticator, tuple(attributes))
+        return attributes, encode_packet(packet)
     return attributes, encode_request(Code.ACCESS_REQUEST, identifier, request_authenticator, attributes, secret)
 
 

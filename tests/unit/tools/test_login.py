@@ -93,6 +93,23 @@ def test_the_request_is_a_pap_login_signed_first() -> None:
     assert first(packet.attributes, Type.CALLING_STATION_ID) == b"192.0.2.1"
 
 
+def test_a_request_can_go_out_unsigned() -> None:
+    """As old devices send it, so that a test from their address does not arm require_message_authenticator=auto."""
+    attributes, datagram = build_request(call(signs=False), 7, AUTHENTICATOR)
+    assert list(decode_packet(datagram).attributes) == attributes
+    assert check_message_authenticator(datagram, SECRET) is MessageAuthenticator.ABSENT
+    requests: list[bytes] = []
+
+    def accept(request: bytes) -> list[bytes]:
+        requests.append(request)
+        return [reply(Code.ACCESS_ACCEPT, request)]
+
+    ended = run(accept, "--no-message-authenticator")
+    assert ended.exit_code == 0
+    assert check_message_authenticator(requests[0], SECRET) is MessageAuthenticator.ABSENT
+    assert "made with the shared secret" not in ended.output
+
+
 @pytest.mark.parametrize(
     ("code", "end"),
     [
