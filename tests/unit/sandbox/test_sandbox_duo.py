@@ -68,7 +68,7 @@ def test_the_sandbox_of_this_repository_is_a_good_file(folder: Path) -> None:
 
 
 def test_the_two_directories_of_this_repository_fit_together(folder: Path) -> None:
-    """[ad_client] of conf/sandbox.cfg asks [sandbox_directory], and the printed port is that of the server behind it."""
+    """[ad_client] of conf/sandbox.cfg asks [sandbox_directory]; the printed port is that of its server."""
     path = folder / "sandbox.cfg"
     shutil.copy(ROOT / "conf" / "sandbox.cfg", path)
     path.chmod(0o600)
