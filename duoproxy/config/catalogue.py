@@ -78,6 +78,11 @@ class Catalogue:
         """Name the kinds of sections that have an option of this key."""
         return [schema.name for schema in self.schemas.values() if schema.index.find(key)]
 
+    def restricts(self, key: str) -> bool:
+        """Tell whether an option of this key decides in some section who gets in."""
+        found = (schema.index.find(key) for schema in self.schemas.values())
+        return any(named is not None and named.option.restricts for named in found)
+
 
 def _split(name: str) -> tuple[str, int | None]:
     numbered = _NUMBERED_NAME.fullmatch(name)

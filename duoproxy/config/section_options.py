@@ -192,7 +192,7 @@ def _is_protected(reading: SectionReading, entry: IniEntry, findings: Findings) 
 
 
 def _unknown_option(reading: SectionReading, entry: IniEntry, catalogue: Catalogue, findings: Findings) -> None:
-    """Tell about a key that names no option: an error when it is near one that restricts who gets in."""
+    """Tell about a key that names no option here: an error when it is, or is near, one that restricts who gets in."""
     index = catalogue.inheritable if reading.schema.role is Role.MAIN else reading.schema.index
     if index.find(entry.key):
         return
@@ -203,6 +203,11 @@ def _unknown_option(reading: SectionReading, entry: IniEntry, catalogue: Catalog
         findings.error(entry.line, reading.name, entry.key, what, f"Write {restricting[0]}, or delete the line")
         return
     owners = [name for name in catalogue.owners(entry.key) if name != reading.schema.name]
+    if owners and catalogue.restricts(entry.key):
+        what = "it has no effect in this section, and decides who gets in where it belongs"
+        remedy = f"Write it into {' or '.join(f'[{name}]' for name in owners)}, or delete the line"
+        findings.error(entry.line, reading.name, entry.key, what, remedy)
+        return
     if near:
         remedy = f"Did you mean {near[0][0]}?"
     elif owners:

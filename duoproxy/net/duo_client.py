@@ -144,6 +144,7 @@ class DuoClient:
             return dialect, await self._ask_in(dialect, spell, parse, budget)
         except ErrorAnswer as error:
             if not error.is_wrong_generation or not self._may_fall_back(dialect):
+                self._forget(dialect, error)
                 raise self._calls.refused(error) from error
             return await self._ask_older(error, spell, parse, budget)
 
@@ -165,6 +166,11 @@ class DuoClient:
             self._generations[keys.ikey] = Generation.V1
             self._log.info("{sentence}", sentence=sentences.older_generation(keys.service, keys.ikey, keys.section))
         return older, answer
+
+    def _forget(self, refused: ApiDialect, error: ErrorAnswer) -> None:
+        """Begin with the second generation again when the first, which was remembered, is refused by now."""
+        if self._wanted is None and error.is_wrong_generation and refused.generation is Generation.V1:
+            self._generations.pop(self._keys.ikey, None)
 
     def _may_fall_back(self, refused: ApiDialect) -> bool:
         return self._wanted is None and refused.generation is Generation.V2

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import abc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, ClassVar
 
 from attrs import field, frozen
 
 from duoproxy.config.schema import SectionSchema
+from duoproxy.duoapi.messages import Generation
 from duoproxy.login.outcome import PrimaryOutcome
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.connection_limit import ConnectionLimit
@@ -33,6 +34,7 @@ class Environment:
         main: the settings of `[main]`.
         wall_clock: seconds since 1970, UTC; for everything else the clock is `reactor.seconds`.
         connection_limit: how many logins may wait for Duo at once, over all sections.
+        generations: which generation of Duo's API an integration key turned out to need, over all sections.
     """
 
     section_name: str
@@ -43,6 +45,7 @@ class Environment:
     main: Any
     wall_clock: Callable[[], float] = time.time
     connection_limit: ConnectionLimit = field(factory=ConnectionLimit)
+    generations: MutableMapping[str, Generation] = field(factory=dict)
 
 
 class Section(abc.ABC):

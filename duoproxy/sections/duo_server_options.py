@@ -18,6 +18,7 @@ from duoproxy.sections.shared_options import DuoConnectionSettings
 
 IKEY_LENGTH = 20
 SKEY_LENGTH = 40
+MIN_API_TIMEOUT_S = 1.0
 
 
 @settings
@@ -78,6 +79,11 @@ def findings(server: DuoServerSettings) -> Iterable[Finding]:
             "an integration key has 20 characters and begins with DI",
             "Copy it again from the application's page in Duo.",
         )
+    if 0 < server.api_timeout < MIN_API_TIMEOUT_S:
+        what = (
+            f"no call to Duo can be answered in {server.api_timeout:g} s, so that `failmode` would decide every login"
+        )
+        yield ("api_timeout", what, "Write 0 for the usual limits, or 15 or more")
     yield from _ca_findings(server.http_ca_certs_file)
 
 
@@ -130,4 +136,5 @@ def make_duo_client(server: DuoServerSettings, environment: Environment) -> DuoC
         trust_roots=load_trust_roots(server.http_ca_certs_file),
         http_proxy=(server.http_proxy_host, server.http_proxy_port) if server.http_proxy_host else None,
         limit=environment.connection_limit,
+        generations=environment.generations,
     )

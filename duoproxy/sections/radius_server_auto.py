@@ -9,7 +9,7 @@ from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
 from duoproxy.radius.relay import PassThrough
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
-from duoproxy.sections.duo_server_options import advice, exempt_usernames, failmode, make_duo_client
+from duoproxy.sections.duo_server_options import exempt_usernames, failmode, make_duo_client
 from duoproxy.sections.radius_login import LoginShellSettings, RadiusLogins, RelaysReplies
 from duoproxy.sections.radius_server_options import (
     FactorSettings,
@@ -17,6 +17,7 @@ from duoproxy.sections.radius_server_options import (
     factor_findings,
     listens_on,
     primary_down,
+    radius_advice,
     radius_policy,
 )
 
@@ -32,7 +33,7 @@ class RadiusServerAuto(ServerSection):
         takes_client=True,
         listens=listens_on,
         check=factor_findings,
-        advise=advice,
+        advise=radius_advice,
     )
     settings: FactorSettings
 

@@ -25,7 +25,10 @@ from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy
 from duoproxy.radius.addresses import AddressRange
 from duoproxy.radius.attributes import AttributeId, Type
 from duoproxy.secret import Secret
-from duoproxy.sections.duo_server_options import DuoServerSettings, findings
+from duoproxy.sections.duo_server_options import DuoServerSettings, advice, findings
+
+MANY_ADDRESSES = 1 << 30
+"""More than a quarter of all IPv4 addresses."""
 
 
 @settings
@@ -137,6 +140,15 @@ def factor_findings(server: FactorSettings) -> Iterable[Finding]:
     if any(letter.isalnum() for letter in server.delimiter):
         what = "letters and digits can stand in a factor or passcode, so that nothing could tell where it begins"
         yield ("delimiter", what, "Write punctuation, such as ^")
+
+
+def radius_advice(server: RadiusServerSettings) -> Iterable[Finding]:
+    """What is doubtful about a section."""
+    yield from advice(server)
+    for number, addresses in server.radius_ip.items():
+        if addresses.version == 4 and addresses.last - addresses.first >= MANY_ADDRESSES:
+            what = "nearly everybody may ask: whoever learns the shared secret can try passwords from anywhere"
+            yield (f"radius_ip_{number}", what, "Write the addresses of your devices")
 
 
 def listens_on(server: RadiusServerSettings) -> Sequence[Listener]:

@@ -22,6 +22,7 @@ from zope.interface import implementer
 
 from duoproxy import __version__
 from duoproxy.config.validate import Configuration, ConfiguredSection, load_configuration
+from duoproxy.duoapi.messages import Generation
 from duoproxy.errors import ConfigError, DuoproxyError, ListenError
 from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.radius.dictionary import Dictionary
@@ -130,10 +131,18 @@ def build_service(
     """Make the sections of a configuration and join servers to their clients."""
     # One bound for all sections: they share the descriptors of this process.
     limit = ConnectionLimit(logins_that_fit(configuration.main.max_pending_logins))
+    generations: dict[str, Generation] = {}
 
     def make(configured: ConfiguredSection, *extra: Any) -> Any:
         environment = Environment(
-            configured.name, reactor, os.urandom, dictionary, auth_event, configuration.main, connection_limit=limit
+            configured.name,
+            reactor,
+            os.urandom,
+            dictionary,
+            auth_event,
+            configuration.main,
+            connection_limit=limit,
+            generations=generations,
         )
         return registry.classes[configured.kind](configured.settings, environment, *extra)
 

@@ -251,6 +251,15 @@ class GenerationTests(ClientCase):
         self.assertIn(f"the application of {IKEY} may not ask for logins", text)
         self.assertIs(client.dialect.generation, Generation.V2)
 
+    async def test_a_remembered_v1_that_is_refused_is_forgotten(self) -> None:
+        """The application was changed meanwhile: the next login begins with the second generation again."""
+        generations = {IKEY: Generation.V1}
+        client = self.client(generations=generations)
+        self.server.answer = lambda *_: failed(40301)
+        await self.fails(ServiceRefused, client.begin_login().preauth("alice", None))
+        self.assertEqual(generations, {})
+        self.assertIs(client.dialect.generation, Generation.V2)
+
     async def test_chosen_generation_is_kept(self) -> None:
         """api_generation = v2 tries nothing else; v1 begins with v1."""
         self.server.answer = self._only_v1(failed(40301))

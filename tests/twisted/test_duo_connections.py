@@ -221,9 +221,9 @@ class FaultTests(ClientCase):
         self.server.answer = lambda *_: None
         login = self.client(api_timeout_s=SHORT_S).begin_login()
         text = await self.fails(ServiceUnavailable, login.preauth("alice", None))
-        self.assertRegex(text, r": no answer within 0\.[34]\d* s$")
+        self.assertRegex(text, r": no answer within 0\.\d+ s$")
         text = await self.fails(AnswerLost, login.authenticate(PUSH))
-        self.assertRegex(text, r"the user may have been asked, but no answer within 0\.[34]\d* s; ")
+        self.assertRegex(text, r"the user may have been asked, but no answer within 0\.\d+ s; ")
         self.assertEqual(len(self.server.requests), 2)
 
     async def test_body_that_does_not_come_in_time(self) -> None:
@@ -231,7 +231,7 @@ class FaultTests(ClientCase):
         self.server.answer = lambda *_: b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"
         login = self.client(api_timeout_s=SHORT_S).begin_login()
         text = await self.fails(ServiceUnavailable, login.preauth("alice", None))
-        self.assertRegex(text, r": no answer within 0\.[34]\d* s$")
+        self.assertRegex(text, r": no answer within 0\.\d+ s$")
         await self.fails(AnswerLost, login.authenticate(PUSH))
         self.assertEqual([request.connection for request in self.server.requests], [0, 1])
 

@@ -69,3 +69,49 @@ def test_a_secret_key_that_was_not_looked_at_has_no_length(tmp_path: Path) -> No
     path.chmod(0o600)
     [problem] = check_configuration(path, load_registry([]).catalogue, environ={})
     assert problem.what == "the secret comes from env: and was not looked at"
+
+
+@pytest.mark.parametrize("seconds", ["0.001", "0.9"])
+def test_an_api_timeout_in_which_nobody_can_answer_is_an_error(tmp_path: Path, seconds: str) -> None:
+    """With failmode=safe it would let everybody in on the password alone."""
+    [error] = _errors(tmp_path, f"api_timeout={seconds}")
+    assert error == (
+        f"error: {tmp_path}/authproxy.cfg:8 [radius_server_auto] api_timeout: Duo cannot answer in {seconds} s, so "
+        f"that "
+        "`failmode` would decide every login. Write 0 for the usual limits, or 15 or more."
+    )
+
+
+@pytest.mark.parametrize("seconds", ["0", "1", "15"])
+def test_other_api_timeouts_are_taken(tmp_path: Path, seconds: str) -> None:
+    """0 means the usual limits."""
+    assert _errors(tmp_path, f"api_timeout={seconds}") == []
+
+
+@pytest.mark.parametrize("section", ["duo_only_client", "main"])
+def test_failmode_where_it_has_no_effect_does_not_start_fail_open(tmp_path: Path, section: str) -> None:
+    """An option that decides who gets in is an error where it decides nothing; [main] is inherited and does."""
+    path = tmp_path / "authproxy.cfg"
+    path.write_text("[main]\n" + TEXT.replace(f"[{section}]\n", f"[{section}]\nfailmode=secure\n"), "utf-8")
+    if section == "main":
+        path.write_text("[main]\nfailmode=secure\n" + TEXT, "utf-8")
+    path.chmod(0o600)
+    errors = [str(problem) for problem in check_configuration(path, load_registry([]).catalogue) if problem.is_error]
+    wanted = (
+        f"error: {path}:3 [duo_only_client] failmode: it has no effect in this section, and decides who gets in where "
+        f"it "
+        "belongs. Write it into [radius_server_auto], or delete the line."
+    )
+    assert errors == ([] if section == "main" else [wanted])
+
+
+def test_devices_everywhere_are_a_warning(tmp_path: Path) -> None:
+    """radius_ip_1=0.0.0.0/0 leaves the shared secret as the only barrier."""
+    path = tmp_path / "authproxy.cfg"
+    path.write_text(TEXT.replace("192.0.2.1", "0.0.0.0/0"), "utf-8")
+    path.chmod(0o600)
+    assert [str(problem) for problem in check_configuration(path, load_registry([]).catalogue)] == [
+        f"warning: {path}:6 [radius_server_auto] radius_ip_1: nearly everybody may ask: whoever learns the shared "
+        f"secret "
+        "can try passwords from anywhere. Write the addresses of your devices."
+    ]
