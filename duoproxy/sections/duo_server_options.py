@@ -80,9 +80,7 @@ def findings(server: DuoServerSettings) -> Iterable[Finding]:
             "Copy it again from the application's page in Duo.",
         )
     if 0 < server.api_timeout < MIN_API_TIMEOUT_S:
-        what = (
-            f"no call to Duo can be answered in {server.api_timeout:g} s, so that `failmode` would decide every login"
-        )
+        what = f"Duo cannot answer in {server.api_timeout:g} s, so that `failmode` would decide every login"
         yield ("api_timeout", what, "Write 0 for the usual limits, or 15 or more")
     yield from _ca_findings(server.http_ca_certs_file)
 
