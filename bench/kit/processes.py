@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
+import signal
 import socket
 import ssl
 import subprocess
@@ -19,6 +21,8 @@ OPEN_FILES = 20_000
 START_DEADLINE_S = 20.0
 STOP_DEADLINE_S = 10.0
 
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _given: set[int] = set()
 
@@ -58,7 +62,7 @@ class Process:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})},
-                preexec_fn=_allow_open_files,
+                preexec_fn=_prepare_child,
             )
 
     def __enter__(self) -> Process:
@@ -190,7 +194,9 @@ def _kib(file: Path, field: str) -> int:
     raise BenchFault(f"{file} has no {field}")
 
 
-def _allow_open_files() -> None:
+def _prepare_child() -> None:
+    """Let it open many files, and end with us, however we end."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
