@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from duoproxy.errors import RemoteProtocolError
 from duoproxy.ldap.active_directory import decode_sid, primary_group_sid
-from duoproxy.ldap.names import parse_dn, same_dn
+from duoproxy.ldap.names import escape_dn_value, parse_dn, same_dn
 from duoproxy.net.directory_users import DirectoryUser
 from duoproxy.net.ldap_answers import Entry, ResultCode
 from duoproxy.net.ldap_directory import Directory, Scope
@@ -145,8 +145,9 @@ def top_of_tree(dn: str) -> str:
     names = parse_dn(dn) or ()
     count = 0
     for name in reversed(names):
-        if name[0][0].lower() != "dc":
+        if name[0][0] != "dc":
             break
         count += 1
-    parts = dn.split(",")
-    return ",".join(parts[-max(count, 1) :]).strip()
+    return ",".join(
+        "+".join(f"{kind}={escape_dn_value(value)}" for kind, value in name) for name in names[-max(count, 1) :]
+    )

@@ -1,0 +1,164 @@
+r"""Finding a user: `alice`, `CORP\alice`, `alice@corp.example`; exactly one entry, and really that one."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from duoproxy.errors import PrimaryUnreachable
+from duoproxy.ldap.active_directory import ACCOUNT_ATTRIBUTES
+from duoproxy.net.directory_users import SIZE_LIMIT, DirectoryUser, NotFound, UserFinder
+from duoproxy.net.ldap_answers import Result
+from duoproxy.net.ldap_directory import Directory
+from duoproxy.net.ldap_filters import parse_filter
+from duoproxy.testing import run_now
+from tests.unit.net.fake_directory import ALICE, BASE_DN, FakeDirectory
+
+
+@pytest.fixture
+def directory() -> FakeDirectory:
+    made = FakeDirectory()
+    made.add(
+        ALICE,
+        sAMAccountName="alice",
+        userPrincipalName="alice@corp.example",
+        mail="a.aermel@example.com",
+        badPwdCount=3,
+        department="Sales",
+    )
+    made.add(f"CN=Bob,CN=Users,{BASE_DN}", sAMAccountName="bob", userPrincipalName="bob@corp.example")
+    return made
+
+
+def find(directory: FakeDirectory, submitted: str, condition: str = "", **changes: str) -> DirectoryUser | NotFound:
+    settings: dict[str, Any] = {
+        "search_dn": BASE_DN,
+        "username_attribute": "sAMAccountName",
+        "at_attribute": "userPrincipalName",
+        **changes,
+    }
+    parsed = parse_filter(condition) if condition else None
+    return run_now(UserFinder(cast(Directory, directory), condition=parsed, **settings).find(submitted))
+
+
+def dn_of(found: DirectoryUser | NotFound) -> str:
+    assert isinstance(found, DirectoryUser), found
+    return found.entry.dn_text
+
+
+def reason_of(found: DirectoryUser | NotFound) -> str:
+    assert isinstance(found, NotFound), found
+    return found.reason
+
+
+@pytest.mark.parametrize("submitted", ["alice", "ALICE", " alice ", "CORP\\alice", "corp.example\\Alice"])
+def test_a_name_with_or_without_its_domain_is_looked_for_in_username_attribute(
+    directory: FakeDirectory, submitted: str
+) -> None:
+    r"""user and DOMAIN\user, case aside; what stands before the backslash is not searched."""
+    assert dn_of(find(directory, submitted)) == ALICE
+
+
+def test_a_name_with_an_at_sign_is_looked_for_whole_in_at_attribute(directory: FakeDirectory) -> None:
+    """user@domain; at_attribute=mail is used in the wild."""
+    assert dn_of(find(directory, "Alice@Corp.Example")) == ALICE
+    assert dn_of(find(directory, "a.aermel@example.com", at_attribute="mail")) == ALICE
+    assert "userPrincipalName" in reason_of(find(directory, "a.aermel@example.com"))
+
+
+def test_another_username_attribute(directory: FakeDirectory) -> None:
+    """username_attribute=uid, as in OpenLDAP and FreeIPA; there is no login name for NTLM then."""
+    directory.add("uid=carol,CN=Users,DC=corp,DC=example", uid="carol")
+    found = find(directory, "carol", username_attribute="uid")
+    assert dn_of(found).startswith("uid=carol")
+    assert isinstance(found, DirectoryUser)
+    assert found.login_name == ""
+
+
+def test_what_the_entry_says_of_the_account_is_read_with_it(directory: FakeDirectory) -> None:
+    """One search gives the entry, the account's own name, and what the lock-out rules need."""
+    found = find(directory, "alice")
+    assert isinstance(found, DirectoryUser)
+    assert (found.login_name, found.account.bad_pwd_count) == ("alice", 3)
+    [(base, attributes)] = directory.searches
+    assert base == BASE_DN
+    assert {*ACCOUNT_ATTRIBUTES, "sAMAccountName", "userPrincipalName"} == set(attributes)
+
+
+@pytest.mark.parametrize("submitted", ["älice", "álice", "ｂｏｂ"])
+def test_a_name_that_only_the_directory_takes_for_another_is_ambiguous(
+    directory: FakeDirectory, submitted: str
+) -> None:
+    """Active Directory also matches without accents and width, Duo does not: exempt lists would be evaded."""
+    assert reason_of(find(directory, submitted)).endswith("whose sAMAccountName is another: the name is ambiguous")
+
+
+def test_two_entries_with_one_name_are_ambiguous(directory: FakeDirectory) -> None:
+    """Exactly one entry, or nobody; more than two are not even fetched."""
+    for number in range(5):
+        directory.add(f"CN=Bob {number},CN=Users,{BASE_DN}", sAMAccountName="bob")
+    assert reason_of(find(directory, "bob")) == (
+        "there is more than one entry below DC=corp,DC=example with this sAMAccountName: the name is ambiguous"
+    )
+    assert SIZE_LIMIT == 2
+
+
+@pytest.mark.parametrize(
+    ("submitted", "condition", "reason"),
+    [
+        ("zoe", "", "there is no entry below DC=corp,DC=example with this sAMAccountName"),
+        ("zoe@x", "", "there is no entry below DC=corp,DC=example with this userPrincipalName"),
+        (
+            "bob",
+            "(department=Sales)",
+            "there is no entry below DC=corp,DC=example with this sAMAccountName that fulfils ldap_filter",
+        ),
+        ("", "", "the name is empty"),
+        ("   ", "", "the name is empty"),
+    ],
+)
+def test_nobody_is_found(directory: FakeDirectory, submitted: str, condition: str, reason: str) -> None:
+    """The log says where was looked, and for what."""
+    assert reason_of(find(directory, submitted, condition)) == reason
+
+
+def test_an_empty_name_is_never_searched(directory: FakeDirectory) -> None:
+    """Nothing is asked for it."""
+    find(directory, " ")
+    assert directory.searches == []
+
+
+def test_ldap_filter_is_a_further_condition(directory: FakeDirectory) -> None:
+    """Who fulfils it is found as before."""
+    assert dn_of(find(directory, "alice", "(|(department=Sales)(department=HR))")) == ALICE
+
+
+@pytest.mark.parametrize(
+    "submitted",
+    ["*", "alice)(objectClass=*", "a*", "\\2a", "al\\69ce", "*)(|(sAMAccountName=*", "alice\0", "(" * 200, "%61lice"],
+)
+def test_what_is_typed_is_a_value_and_no_filter(directory: FakeDirectory, submitted: str) -> None:
+    """Wildcards, parentheses, escapes and NUL find nobody but who is called so."""
+    assert isinstance(find(directory, submitted), NotFound)
+
+
+@pytest.mark.parametrize("name", ["Smith, John", "o'hara (jr.)", "grüße", "日本", "x" * 200, "a\\b*c"])
+def test_odd_names_are_found(directory: FakeDirectory, name: str) -> None:
+    """Commas, parentheses, non-ASCII, 200 characters, and the sign of a filter."""
+    entry = directory.add(f"CN=odd,CN=Users,{BASE_DN}", sAMAccountName=name)
+    submitted = f"CORP\\{name}" if "\\" in name else name
+    assert dn_of(find(directory, submitted)) == entry.dn
+
+
+def test_a_search_that_is_refused_says_why(directory: FakeDirectory) -> None:
+    """The sentence of the result, for the log."""
+    directory.search_result = Result(32, "", "no such thing")
+    assert reason_of(find(directory, "alice")).startswith("dc1:389: there is no such entry (noSuchObject), result 32")
+
+
+def test_a_directory_that_is_away_is_no_answer(directory: FakeDirectory) -> None:
+    """It is not the same as an unknown user."""
+    directory.unreachable = True
+    with pytest.raises(PrimaryUnreachable):
+        find(directory, "alice")
