@@ -180,6 +180,9 @@ def advice(client: AdClientSettings) -> Iterable[Finding]:
     if client.transport == "clear" and client.auth_type == "plain" and not stays_here:
         what = "with auth_type=plain every password crosses the network readable"
         yield ("transport", what, "Write transport = ldaps, or transport = starttls")
+    elif client.transport == "clear":
+        what = "ntlm2 hides the password, but whoever sits between can answer yes to a wrong one"
+        yield ("transport", what, "Write transport = ldaps, or transport = starttls")
     if client.transport != "clear" and not client.ssl_verify:
         what = "the certificates of the directory are not checked: whoever sits between can read every password"
         yield ("ssl_verify", what, "Name the authority with ssl_ca_certs_file, and take ssl_verify out")
