@@ -142,17 +142,19 @@ class DictionaryReader:
 
     def _resolve_values(self) -> None:
         """Give the names of numbers to their attributes: a file may name them before the attribute itself."""
+        names: dict[int, dict[int, str]] = {}
         for place, attribute, name, number_text in self._values:
             index = self._index.get(attribute.casefold())
             if index is None:
                 if attribute.casefold() in self._left_out:
                     continue
                 raise place.error(f"VALUE of {_quoted(attribute)}, which no ATTRIBUTE line names")
+            if self.definitions[index].data_type not in ("ether", "octets", "string"):
+                names.setdefault(index, {})[_number(place, number_text)] = name
+        for index, values in names.items():
             definition = self.definitions[index]
-            if definition.data_type in ("ether", "octets", "string"):
-                continue
-            values = {**definition.values, _number(place, number_text): name}
-            self.definitions[index] = evolve(definition, values=MappingProxyType(values))
+            known = MappingProxyType({**definition.values, **values})
+            self.definitions[index] = evolve(definition, values=known)
         self._values = []
 
     def _vendor_name(self, place: _Place, words: list[str]) -> None:

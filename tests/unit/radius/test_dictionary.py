@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from duoproxy.radius.attributes import AttributeId, Type, vendor_attribute
@@ -229,6 +231,16 @@ def test_file_without_end_is_refused_without_reading_it(tmp_path):
     with pytest.raises(DictionaryError, match=r"'zero' is too long") as caught:
         load_dictionary(write(tmp_path, "$INCLUDE /dev/zero"))
     assert caught.value.line == 1
+
+
+def test_names_of_very_many_numbers_take_no_longer_each(tmp_path):
+    """A file of the longest kind is read in seconds: the work is linear in its lines."""
+    count = 100_000
+    lines = [f"VALUE X V{number} {number}" for number in range(count)]
+    began = time.process_time()
+    dictionary = load_dictionary(write(tmp_path, "\n".join(["ATTRIBUTE X 241 integer", *lines])))
+    assert len(known(dictionary, "X").values) == count
+    assert time.process_time() - began < 20
 
 
 def test_missing_file_is_named(tmp_path):
