@@ -29,7 +29,7 @@ def main() -> None:
     for path, text in generated_files().items():
         (top / path).parent.mkdir(parents=True, exist_ok=True)
         (top / path).write_text(text, encoding="utf-8")
-        print(path)  # noqa: T201 - a command that says what it wrote
+        print(path)
 
 
 if __name__ == "__main__":
