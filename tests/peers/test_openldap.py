@@ -83,7 +83,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slapd]:
 @pytest.fixture(scope="module")
 def lab(slapd: Slapd, strict: Slapd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DirectoryLab]:
     def grouped(name: str, **more: object) -> dict[str, object]:
-        return slapd.options(security_group_dn=group_dn(name), **more)
+        return slapd.options("clear", security_group_dn=group_dn(name), **more)
 
     clients = {
         "clear": slapd.options(),
