@@ -15,7 +15,7 @@ from duoproxy.net.ldap_directory import DirectoryHost, Transport, Trust
 from duoproxy.net.ldap_filters import FilterError, parse_filter
 from duoproxy.net.tls import TrustRoots, load_trust_roots
 from duoproxy.secret import Secret
-from duoproxy.sections.shared_options import SectionSettings
+from duoproxy.sections.shared_options import SectionSettings, ca_file_findings
 
 _DN_REMEDY = "Write it as in CN=VPN Users,OU=Groups,DC=example,DC=com"
 
@@ -155,7 +155,10 @@ def findings(client: AdClientSettings) -> Iterable[Finding]:
     if client.auth_type == "sspi":
         remedy = "Write auth_type=ntlm2, or auth_type=plain with transport=ldaps, and name a service account"
         yield ("auth_type", "sspi works on Windows only", remedy)
-    if not (client.service_account_username or client.bind_dn):
+    if client.auth_type != "plain" and client.bind_dn and not client.service_account_username:
+        remedy = "Write service_account_username = svc-duo@example.com, or auth_type = plain"
+        yield ("bind_dn", "it names the service account with auth_type=plain only", remedy)
+    elif not (client.service_account_username or client.bind_dn):
         yield ("service_account_username", "it is missing", "Write service_account_username = svc-duo@example.com")
     if client.service_account_password is None:
         yield ("service_account_password", "it is missing", "Write service_account_password = file:PATH")
@@ -172,16 +175,15 @@ def findings(client: AdClientSettings) -> Iterable[Finding]:
             parse_filter(client.ldap_filter)
         except FilterError as fault:
             yield ("ldap_filter", f"it is not a filter: {fault}", "Write it as in (department=Sales)")
+    yield from ca_file_findings("ssl_ca_certs_file", client.ssl_ca_certs_file)
 
 
 def advice(client: AdClientSettings) -> Iterable[Finding]:
     """Find what is doubtful."""
-    stays_here = all(_is_loopback(host) for host in client.host.values())
-    if client.transport == "clear" and client.auth_type == "plain" and not stays_here:
-        what = "with auth_type=plain every password crosses the network readable"
-        yield ("transport", what, "Write transport = ldaps, or transport = starttls")
-    elif client.transport == "clear":
+    if client.transport == "clear" and not all(_is_loopback(host) for host in client.host.values()):
         what = "ntlm2 hides the password, but whoever sits between can answer yes to a wrong one"
+        if client.auth_type == "plain":
+            what = "with auth_type=plain every password crosses the network readable"
         yield ("transport", what, "Write transport = ldaps, or transport = starttls")
     if client.transport != "clear" and not client.ssl_verify:
         what = "the certificates of the directory are not checked: whoever sits between can read every password"

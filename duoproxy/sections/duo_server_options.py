@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from duoproxy.config.kinds import ApiHost, Choice, Seconds, SecretText, SectionName, Text
 from duoproxy.config.option import Numbering, option, settings
 from duoproxy.config.schema import Finding
 from duoproxy.login.policy import Failmode, fold_case
 from duoproxy.net.duo_client import DuoClient, GenerationChoice
-from duoproxy.net.tls import TrustRootsError, load_trust_roots
+from duoproxy.net.tls import load_trust_roots
 from duoproxy.secret import Secret
 from duoproxy.sections.contracts import Environment
-from duoproxy.sections.shared_options import DuoConnectionSettings
+from duoproxy.sections.shared_options import DuoConnectionSettings, ca_file_findings
 
 IKEY_LENGTH = 20
 SKEY_LENGTH = 40
@@ -82,21 +80,7 @@ def findings(server: DuoServerSettings) -> Iterable[Finding]:
     if 0 < server.api_timeout < MIN_API_TIMEOUT_S:
         what = f"Duo cannot answer in {server.api_timeout:g} s, so that `failmode` would decide every login"
         yield ("api_timeout", what, "Write 0 for the usual limits, or 15 or more")
-    yield from _ca_findings(server.http_ca_certs_file)
-
-
-def _ca_findings(file: Path | None) -> Iterable[Finding]:
-    """What is wrong with the file of authorities, if it is there to be looked at (the sandbox makes its own)."""
-    if file is None or not (file.is_file() and os.access(file, os.R_OK)):
-        return
-    try:
-        load_trust_roots(file)
-    except TrustRootsError:
-        yield (
-            "http_ca_certs_file",
-            f"{file} holds no certificate that can be read",
-            "Write certificates in PEM form into it",
-        )
+    yield from ca_file_findings("http_ca_certs_file", server.http_ca_certs_file)
 
 
 def advice(server: DuoServerSettings) -> Iterable[Finding]:

@@ -1,11 +1,15 @@
-"""Options that several kinds of section share."""
+"""Options that several kinds of section share, and what is to be found in them."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from duoproxy.config.kinds import Boolean, HostOrAddress, InputFile, Port
 from duoproxy.config.option import option, settings
+from duoproxy.config.schema import Finding
+from duoproxy.net.tls import TrustRootsError, load_trust_roots
 
 
 @settings
@@ -37,3 +41,14 @@ class DuoConnectionSettings(SectionSettings):
         "store and a bundle of public authorities are used. The name in the certificate is always checked.",
         example="ca-bundle.crt",
     )
+
+
+def ca_file_findings(option_name: str, file: Path | None) -> Iterable[Finding]:
+    """Find what is wrong with a file of authorities, if it is there to be looked at (the sandbox makes its own)."""
+    if file is None or not (file.is_file() and os.access(file, os.R_OK)):
+        return
+    try:
+        load_trust_roots(file)
+    except TrustRootsError:
+        what = f"{file} holds no certificate that can be read"
+        yield (option_name, what, "Write certificates in PEM form into it")
