@@ -231,13 +231,11 @@ class RadiusServer:
     # ── from a request to its handler ──────────────────────────────────────────────────────────────────────────
 
     def _begin_or_join(self, in_flight: _InFlight) -> None:
-        password = self._password(in_flight.request) if self._join_retries else None
-        its_fingerprint = None
-        if password is not None:
-            request = in_flight.request
-            its_fingerprint = fingerprint(
-                self._fingerprint_key, request.device_address, request.packet.attributes, password
-            )
+        request, password, its_fingerprint = in_flight.request, None, None
+        if self._join_retries:
+            password = self._password(request)
+            attributes = request.packet.attributes
+            its_fingerprint = fingerprint(self._fingerprint_key, request.device_address, attributes, password)
         joining = self._retries.receive(its_fingerprint, Secret(password or b""), in_flight)
         if joining.superseded is None:
             self._begin(joining.login, in_flight.request)

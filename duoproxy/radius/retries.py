@@ -6,7 +6,7 @@ someone who only knows the password: it needs every attribute of the device's ow
 from the older request instead of making a second one.
 
 Deviation: RFC 2865 §2.5 has the device send the same octets again; Cisco ASA does not, nor do others after their own
-time-out.
+time-out. EAP goes on from one Access-Request to the next, and leaves retransmission to the device (RFC 3579 §2.2).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ T = TypeVar("T")
 # These differ between a request and its retry, or are compared by themselves.
 _LEFT_OUT = frozenset({Type.USER_PASSWORD, Type.MESSAGE_AUTHENTICATOR, Type.PROXY_STATE, Type.EVENT_TIMESTAMP})
 _ONE_OF_THE_SESSION = frozenset({Type.NAS_PORT, Type.NAS_PORT_ID, Type.ACCT_SESSION_ID})
+_ONE_STEP_OF_EAP = frozenset({int(Type.STATE), int(Type.EAP_MESSAGE)})
 
 
 def fingerprint(
@@ -33,8 +34,9 @@ def fingerprint(
 ) -> bytes | None:
     """Give the fingerprint that a request shares with its retries, or None when retries of it cannot be told.
 
-    It can be told only where Calling-Station-Id and one of NAS-Port, NAS-Port-Id, Acct-Session-Id name the session, and
-    the credential is a User-Password.
+    A login with a User-Password can be told only where Calling-Station-Id and one of NAS-Port, NAS-Port-Id,
+    Acct-Session-Id name the session. One with State and EAP-Message can always: that State was given to one step of one
+    conversation, and nobody guesses it.
 
     Args:
         key: random, of this process; without it the password could be guessed from a fingerprint.
@@ -44,14 +46,20 @@ def fingerprint(
     """
     kept = [attribute for attribute in attributes if attribute[0] not in _LEFT_OUT]
     present = {number for number, value in kept if value}
-    if password is None or Type.CALLING_STATION_ID not in present or present.isdisjoint(_ONE_OF_THE_SESSION):
+    if not (_names_its_session(present) if password is not None else present >= _ONE_STEP_OF_EAP):
         return None
-    device = device_address.encode()
-    parts = [len(device).to_bytes(2, "big"), device, len(password).to_bytes(2, "big"), password]
+    device, credential = device_address.encode(), password or b""
+    # The kind of login stands in front: an empty password is not the lack of one.
+    parts = [bytes((password is None,)), len(device).to_bytes(2, "big"), device]
+    parts += [len(credential).to_bytes(2, "big"), credential]
     for number, value in kept:
         parts.append(bytes((number, len(value))))
         parts.append(value)
     return hmac.digest(key, b"".join(parts), "sha256")
+
+
+def _names_its_session(present: set[int]) -> bool:
+    return Type.CALLING_STATION_ID in present and not present.isdisjoint(_ONE_OF_THE_SESSION)
 
 
 class PendingLogin(Generic[T]):

@@ -1,10 +1,13 @@
 """authproxyctl: what an administrator asks about a configuration, without starting anything and without root.
 
+Also what is needed before a first start: `make-cert`.
+
 Exit codes: 0 fine (warnings too), 1 problems in the file, 2 wrong usage.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,6 +24,7 @@ from duoproxy.config.schema import SectionSchema
 from duoproxy.config.validate import Reach, check_configuration
 from duoproxy.errors import ConfigError
 from duoproxy.service.options import DEFAULT_CONFIG
+from duoproxy.tools.make_cert import MakeCertFault, make_certificate
 
 EXIT_PROBLEMS = 1
 
@@ -109,6 +113,35 @@ def sample_command(load_catalogue: Callable[[], Catalogue]) -> None:
       authproxyctl sample > authproxy.cfg
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     click.echo(sample(load_catalogue()), nl=False)
+
+
+@main.command("make-cert", epilog=_EPILOG)
+@click.argument("name")
+@click.option("--rsa", "use_rsa", is_flag=True, help="Make an RSA-2048 key instead of ECDSA P-256.")
+@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="How long it is valid.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="Where the files go; without it the current folder.",
+)
+def make_cert(name: str, use_rsa: bool, days: int, folder: Path) -> None:
+    """Make a key and a self-signed certificate for [radius_server_eap].
+
+    NAME is the DNS name or IP address that the clients are to check. NAME.key (mode 0600) and NAME.pem are written,
+    and never over a file that is there. For more than a trial use a certificate of your own authority.
+
+    \b
+    Examples:
+      authproxyctl make-cert radius.example.com
+      authproxyctl make-cert --rsa --days 730 --folder /opt/duoauthproxy/conf radius.example.com
+    """  # noqa: D301 - \b is meant: click keeps the lines behind it
+    try:
+        made = make_certificate(name, folder, datetime.datetime.now(datetime.UTC), days=days, use_rsa=use_rsa)
+    except MakeCertFault as fault:
+        click.echo(str(fault), err=True)
+        raise SystemExit(EXIT_PROBLEMS) from None
+    click.echo(f"certs={made.certificate}\npkey={made.key}")
 
 
 @main.command(epilog=_EPILOG)

@@ -76,8 +76,39 @@ def test_request_that_names_no_session_has_no_fingerprint(attributes):
 
 
 def test_request_without_a_password_has_no_fingerprint():
-    """CHAP and EAP have their own answer to a retry."""
+    """CHAP is not answered, and EAP without State begins a conversation of its own."""
     assert mark(SESSION, None) is None
+    assert mark([*SESSION, (79, b"\2\1\0\5\1")], None) is None
+    assert mark([*SESSION, (79, b"\2\1\0\5\1"), (24, b"")], None) is None
+
+
+STEP = [(1, b"anonymous"), (79, b"\2\7\0\6\x19\0"), (24, b"a state that nobody guesses")]
+
+
+def test_step_of_an_eap_conversation_is_named_by_its_state():
+    """State and EAP-Message are enough; neither station nor port is needed."""
+    assert mark(STEP, None) is not None
+    assert mark([(80, b"m" * 16), *STEP, (33, b"proxy")], None) == mark(STEP, None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [STEP[0], (79, b"\2\7\0\6\x19\1"), STEP[2]],
+        [*STEP[:2], (24, b"another state")],
+        [*STEP, (31, b"station")],
+    ],
+    ids=["EAP-Message", "state", "one more"],
+)
+def test_another_step_of_an_eap_conversation_is_not_the_same(other):
+    """The rest of the request must be the same, too."""
+    assert mark(other, None) not in (None, mark(STEP, None))
+
+
+def test_step_with_an_empty_password_is_not_one_without():
+    """A User-Password beside EAP-Message makes a request of another kind."""
+    station = [*STEP, (31, b"station"), (5, b"\0\0\0\1")]
+    assert mark(station, b"") != mark(station, None)
 
 
 def test_retry_joins_and_the_newest_request_gets_the_answer():

@@ -179,3 +179,18 @@ def test_every_default_and_example_of_the_installed_sections_is_a_value(tmp_path
     result = run_installed("check", "--no-files", write(tmp_path, active.replace("REPLACE_THIS", "0123456789" * 4)))
     assert result.output.splitlines()[-1].endswith("fine. The proxy would start with it.")
     assert result.exit_code == 0
+
+
+def test_make_cert_writes_key_and_certificate_and_says_what_to_write(tmp_path: Path) -> None:
+    """The two lines go into the section as they are."""
+    result = run("make-cert", "--folder", tmp_path, "radius.example.com")
+    assert result.exit_code == 0
+    assert result.output == f"certs={tmp_path}/radius.example.com.pem\npkey={tmp_path}/radius.example.com.key\n"
+
+
+def test_make_cert_that_cannot_exits_1_with_a_sentence(tmp_path: Path) -> None:
+    """Never over a file that is there."""
+    run("make-cert", "--folder", tmp_path, "radius.example.com")
+    result = run("make-cert", "--folder", tmp_path, "radius.example.com")
+    assert result.exit_code == 1
+    assert "radius.example.com.pem is there already and is never overwritten." in result.output
