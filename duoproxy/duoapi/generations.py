@@ -16,7 +16,16 @@ from typing import Final, Protocol
 
 from duoproxy.duoapi.answers import UnexpectedAnswer
 from duoproxy.duoapi.clock import MAX_UNIX_TIME_S
-from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Device, Factor, Generation, Preauth, PreauthResult
+from duoproxy.duoapi.messages import (
+    AuthAnswer,
+    AuthQuery,
+    Device,
+    Factor,
+    Generation,
+    Preauth,
+    PreauthResult,
+    PromptOption,
+)
 from duoproxy.duoapi.signing import ApiCall, Signature
 from duoproxy.duoapi.texts import MAX_TEXT_CHARACTERS, clean_text, masked_number
 
@@ -24,6 +33,7 @@ MAX_DEVICES = 100
 MAX_PROMPT_CHARACTERS = 4000
 MAX_TRANSACTION_CHARACTERS = 200
 
+_V1_LINE = re.compile(r"[1-9][0-9]{0,2}")
 _V1_FACTOR = re.compile(r"(push|phone|sms)([1-9][0-9]?)")
 _WAITING = "waiting"
 
@@ -188,6 +198,7 @@ class V1:
             _words(fields, "status"),
             _v1_devices(fields.get("factors", {})),
             prompt=_words(fields, "prompt", MAX_PROMPT_CHARACTERS),
+            prompt_options=_v1_options(fields.get("factors", {})),
         )
 
     def auth_call(self, query: AuthQuery, *, asynchronous: bool = False) -> ApiCall:
@@ -310,3 +321,13 @@ def _v1_devices(factors: object) -> tuple[Device, ...]:
             found.setdefault(int(match[2]), set()).add(match[1])
     numbers = range(1, max(found, default=0) + 1)
     return tuple(Device(f"phone{number}", True, frozenset(found.get(number, ()))) for number in numbers)
+
+
+def _v1_options(factors: object) -> tuple[PromptOption, ...]:
+    """Read which factor each number of the ready-made prompt stands for; `default` and unknown words are none."""
+    options = []
+    for line, name in _object(factors).items():
+        match = _V1_FACTOR.fullmatch(name) if isinstance(name, str) else None
+        if match is not None and _V1_LINE.fullmatch(line):
+            options.append(PromptOption(int(line), Factor(match[1]), f"phone{match[2]}"))
+    return tuple(options)

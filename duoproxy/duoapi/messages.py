@@ -59,6 +59,21 @@ class Device:
 
 
 @frozen
+class PromptOption:
+    """What a numbered line of a prompt stands for: one factor on one device.
+
+    Attributes:
+        number: the number of the line, from 1.
+        factor: PUSH, PHONE or SMS.
+        device_id: on which device.
+    """
+
+    number: int
+    factor: Factor
+    device_id: str
+
+
+@frozen
 class Preauth:
     """The answer of `preauth`.
 
@@ -68,6 +83,7 @@ class Preauth:
         devices: in Duo's order; empty unless `result` is AUTH.
         enroll_portal_url: for ENROLL; may be empty.
         prompt: the service's own ready-made prompt (v1 only); may be empty.
+        prompt_options: what the numbers in `prompt` stand for (v1 only).
     """
 
     result: PreauthResult
@@ -75,6 +91,7 @@ class Preauth:
     devices: tuple[Device, ...] = ()
     enroll_portal_url: str = ""
     prompt: str = ""
+    prompt_options: tuple[PromptOption, ...] = ()
 
 
 @frozen

@@ -1,0 +1,114 @@
+"""The second stage of a login, in the steps that every kind of login is made of.
+
+Who needs no second factor, what Duo says of the user, which question is put to Duo, what its answer means, and what each
+fault of the service means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from duoproxy.duoapi.devices import automatic, usable
+from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor, Preauth, PreauthResult, PromptOption
+from duoproxy.errors import AnswerLost, ServiceRefused, ServiceUnavailable
+from duoproxy.login.ends import accept, reject
+from duoproxy.login.events import Stage, StageEvent
+from duoproxy.login.factors import TypedFactor
+from duoproxy.login.outcome import Cause, Outcome, Verdict
+from duoproxy.login.parties import SecondFactorLogin
+from duoproxy.login.policy import Failmode, LoginPolicy
+from duoproxy.login.request import LoginRequest
+from duoproxy.login.texts import enroll_text
+
+AnswerT = TypeVar("AnswerT")
+
+Choice = TypedFactor | PromptOption | None
+"""What the user chose: a factor in words, a line of a prompt, or (None) nothing: the automatic choice."""
+
+
+def exemption(request: LoginRequest, policy: LoginPolicy) -> Outcome | None:
+    """Let in whoever is exempt by name; None for everybody else."""
+    if not policy.is_exempt(request.username):
+        return None
+    return accept(Cause.EXEMPT_USER, detail="The user is named in exempt_username_n: no second factor was asked.")
+
+
+async def or_end(policy: LoginPolicy, answer: Awaitable[AnswerT]) -> AnswerT | Outcome:
+    """Wait for the service; a fault of it is the end of the login, by `failmode` when nobody was asked yet."""
+    try:
+        return await answer
+    except ServiceUnavailable as fault:
+        if policy.failmode is Failmode.SAFE:
+            return accept(Cause.FAILMODE_SAFE, detail=f"{fault}. failmode=safe: let in without a second factor.")
+        return reject(Cause.FAILMODE_SECURE, detail=f"{fault}. failmode=secure: rejected.")
+    except ServiceRefused as fault:
+        return reject(Cause.DUO_REFUSED_US, detail=str(fault))
+    except AnswerLost as fault:
+        return reject(Cause.ANSWER_LOST, detail=str(fault))
+
+
+async def look_up(request: LoginRequest, login: SecondFactorLogin) -> Preauth | Outcome:
+    """Ask Duo about the user; an `Outcome` is the end of the login, a `Preauth` means that the user is to be asked."""
+    preauth = await login.preauth(request.duo_username, request.client_ip)
+    if preauth.result is PreauthResult.ALLOW:
+        return accept(Cause.DUO_BYPASS, preauth.status_message, "Duo lets this user in without a second factor.")
+    if preauth.result is PreauthResult.DENY:
+        return reject(Cause.DUO_DENIED, preauth.status_message, f"Duo refuses this user: {preauth.status_message}")
+    if preauth.result is PreauthResult.ENROLL:
+        text = enroll_text(preauth.status_message, preauth.enroll_portal_url)
+        return reject(Cause.NOT_ENROLLED, text, "The user is not enrolled in Duo: enroll them, or change the policy.")
+    return preauth
+
+
+def choose(request: LoginRequest, policy: LoginPolicy, choice: Choice, preauth: Preauth) -> AuthQuery | Outcome:
+    """Turn a choice, or the section's preference, into a question to Duo; a reject when no device can do it."""
+    name, client_ip = request.duo_username, request.client_ip
+    if isinstance(choice, PromptOption):
+        return AuthQuery(name, choice.factor, device_id=choice.device_id, client_ip=client_ip)
+    if choice is None or choice.factor is None:
+        chosen = automatic(preauth.devices, policy.factors)
+        if chosen is None:
+            return reject(Cause.NO_USABLE_FACTOR, detail=_no_factor_detail(choice, policy))
+        factor, device = chosen
+        return AuthQuery(name, factor, device_id=device.device_id, client_ip=client_ip)
+    if choice.factor is Factor.PASSCODE:
+        return AuthQuery(name, Factor.PASSCODE, passcode=choice.passcode, client_ip=client_ip)
+    wanted = usable(preauth.devices, choice.factor, choice.number)
+    if wanted is None:
+        return reject(Cause.NO_USABLE_FACTOR, detail=_no_factor_detail(choice, policy))
+    return AuthQuery(name, choice.factor, device_id=wanted.device_id, client_ip=client_ip)
+
+
+def judge(query: AuthQuery, answer: AuthAnswer) -> Outcome:
+    """Judge Duo's answer. SMS sends codes and never lets anybody in, whatever the service says."""
+    factor = query.factor.value
+    if query.factor is Factor.SMS:
+        sent = answer.status == "sent"
+        cause = Cause.CODES_SENT if sent else Cause.FACTOR_REFUSED
+        return reject(cause, answer.status_message, f"Duo says {answer.status}", factor)
+    if answer.allowed:
+        return accept(Cause.APPROVED, answer.status_message, "", factor)
+    return reject(Cause.FACTOR_REFUSED, answer.status_message, f"Duo says {answer.status}", factor)
+
+
+def stage_event(outcome: Outcome, duration_s: float) -> StageEvent:
+    """The event that tells the end of the second stage (`duration_s`: seconds)."""
+    return StageEvent(
+        Stage.SECONDARY,
+        outcome.verdict is Verdict.ACCEPT,
+        outcome.user_message or outcome.detail,
+        factor=outcome.factor,
+        duration_s=duration_s,
+        bypass_reason=outcome.cause.value if outcome.cause.is_bypass else "",
+    )
+
+
+def _no_factor_detail(typed: TypedFactor | None, policy: LoginPolicy) -> str:
+    if typed is not None and typed.factor is not None:
+        number = typed.number or ""
+        return f"No device of the user can do {typed.factor.value}{number}: look at the user's devices in Duo."
+    return (
+        f"No device of the user can do any of factors={','.join(policy.factors)}: add a device in Duo, or let the user "
+        "append a passcode."
+    )

@@ -1,0 +1,53 @@
+"""Who takes part in a login: the one who checks the password, the one who proves the second factor, and the tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from attrs import frozen
+
+from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Preauth
+from duoproxy.login.events import StageEvent
+from duoproxy.login.outcome import PrimaryOutcome
+from duoproxy.login.policy import SecondTryLedger
+from duoproxy.login.request import LoginRequest
+
+
+class PrimaryAuthenticator(Protocol):
+    """Whoever checks the password."""
+
+    async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
+        """Check name and password; raise PrimaryUnreachable when nobody who could tell answered."""
+
+
+class SecondFactorLogin(Protocol):
+    """The second factor during one login."""
+
+    async def preauth(self, username: str, client_ip: str | None) -> Preauth:
+        """Ask what is to be done with this user; raise ServiceUnavailable or ServiceRefused."""
+
+    async def authenticate(self, query: AuthQuery) -> AuthAnswer:
+        """Ask the user; raise ServiceUnavailable (not asked), ServiceRefused or AnswerLost (perhaps asked)."""
+
+
+class SecondFactor(Protocol):
+    """Whoever proves the second factor."""
+
+    def begin_login(self) -> SecondFactorLogin:
+        """Begin one login, with its own budget of time."""
+
+
+@frozen
+class LoginTools:
+    """What a login needs beside its request and its policy.
+
+    Attributes:
+        clock: seconds, monotonic.
+        event: takes the end of each stage.
+        second_tries: shared by all logins of a section.
+    """
+
+    clock: Callable[[], float]
+    event: Callable[[StageEvent], None]
+    second_tries: SecondTryLedger
