@@ -83,6 +83,8 @@ class UserFinder:
         attribute, name = self._what_to_match(submitted.strip())
         if not name:
             return NotFound("the name is empty")
+        if not _is_text(name):
+            return NotFound("the name is no Unicode text, as every name in a directory is")
         wanted = equal(attribute, name)
         if self._condition is not None:
             wanted = all_of(wanted, self._condition)
@@ -109,6 +111,15 @@ class UserFinder:
         if not entries:
             return f"there is no entry {where} with this {attribute}{condition}"
         return f"there is more than one entry {where} with this {attribute}: the name is ambiguous"
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name has a form in UTF-8, in which every directory keeps its names. Source: RFC 4511 §4.1.2."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _checked(entry: Entry, attribute: str, name: str) -> DirectoryUser | NotFound:

@@ -129,6 +129,13 @@ def test_an_empty_name_is_never_searched(directory: FakeDirectory) -> None:
     assert directory.searches == []
 
 
+@pytest.mark.parametrize("name", ["\ud800", "alice\udc80", "CORP\\ali\udfffce"])
+def test_a_name_that_is_no_unicode_text_is_never_searched(directory: FakeDirectory, name: str) -> None:
+    """A name without a form in UTF-8 is nobody's."""
+    assert reason_of(find(directory, name)) == "the name is no Unicode text, as every name in a directory is"
+    assert directory.searches == []
+
+
 def test_ldap_filter_is_a_further_condition(directory: FakeDirectory) -> None:
     """Who fulfils it is found as before."""
     assert dn_of(find(directory, "alice", "(|(department=Sales)(department=HR))")) == ALICE
