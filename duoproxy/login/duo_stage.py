@@ -1,7 +1,7 @@
 """The second stage of a login, in the steps that every kind of login is made of.
 
-Who needs no second factor, what Duo says of the user, which question is put to Duo, what its answer means, and what each
-fault of the service means.
+Who needs no second factor, what Duo says of the user, which question is put to Duo, what its answer means, and what
+each fault of the service means.
 """
 
 from __future__ import annotations
@@ -34,11 +34,20 @@ def exemption(request: LoginRequest, policy: LoginPolicy) -> Outcome | None:
     return accept(Cause.EXEMPT_USER, detail="The user is named in exempt_username_n: no second factor was asked.")
 
 
-async def or_end(policy: LoginPolicy, answer: Awaitable[AnswerT]) -> AnswerT | Outcome:
-    """Wait for the service; a fault of it is the end of the login, by `failmode` when nobody was asked yet."""
+async def or_end(policy: LoginPolicy, answer: Awaitable[AnswerT], *, asked_before: bool = False) -> AnswerT | Outcome:
+    """Wait for the service; a fault of it is the end of the login, by `failmode` when nobody was asked yet.
+
+    Args:
+        policy: says what `failmode` is.
+        answer: what is waited for.
+        asked_before: whether the service has judged an answer of this login already: then `failmode` has no say.
+    """
     try:
         return await answer
     except ServiceUnavailable as fault:
+        if asked_before:
+            detail = f"{fault}. Duo had judged an answer of this login before, so failmode does not apply: rejected."
+            return reject(Cause.ANSWER_LOST, detail=detail)
         if policy.failmode is Failmode.SAFE:
             return accept(Cause.FAILMODE_SAFE, detail=f"{fault}. failmode=safe: let in without a second factor.")
         return reject(Cause.FAILMODE_SECURE, detail=f"{fault}. failmode=secure: rejected.")
@@ -78,6 +87,11 @@ def choose(request: LoginRequest, policy: LoginPolicy, choice: Choice, preauth: 
     if wanted is None:
         return reject(Cause.NO_USABLE_FACTOR, detail=_no_factor_detail(choice, policy))
     return AuthQuery(name, choice.factor, device_id=wanted.device_id, client_ip=client_ip)
+
+
+def is_automatic(choice: Choice) -> bool:
+    """Whether a choice leaves factor and device to us."""
+    return choice is None or (isinstance(choice, TypedFactor) and choice.factor is None)
 
 
 def judge(query: AuthQuery, answer: AuthAnswer) -> Outcome:

@@ -42,7 +42,7 @@ class ProvenPassword:
 async def check_password(
     request: LoginRequest, policy: LoginPolicy, primary: PrimaryAuthenticator, tools: LoginTools
 ) -> ProvenPassword | Outcome:
-    """Check the password field and tell the event of the stage; an `Outcome` is the end of the login, never an accept."""
+    """Check the password field and tell the event of the stage; an `Outcome` ends the login, and is never an accept."""
     if not request.duo_username:
         return reject(Cause.BAD_REQUEST, detail="The request names no user. Check what the device sends as User-Name.")
     started = tools.clock()

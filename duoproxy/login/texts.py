@@ -1,4 +1,4 @@
-"""The texts that a user is shown (Reply-Message), one for each `Cause`.
+"""The texts that a user is shown: one for each `Cause` (Reply-Message), and one for each `Notice` (in a prompt).
 
 Where Duo or the primary sent a text of its own, that one is shown; these are what is said otherwise. The table in
 docs/reply-messages.md says the same to administrators, and a test compares the two.
@@ -6,6 +6,7 @@ docs/reply-messages.md says the same to administrators, and a test compares the 
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -23,12 +24,38 @@ USER_TEXTS: Mapping[Cause, str] = MappingProxyType(
         Cause.DUO_DENIED: "Login request denied.",
         Cause.NOT_ENROLLED: "You are not enrolled in two-factor authentication yet.",
         Cause.NO_USABLE_FACTOR: "None of your devices can be used for this login. Append a passcode to your password.",
+        Cause.FACTOR_MISSING: "No second factor was entered. Log in again with push, phone, sms or a passcode.",
         Cause.FACTOR_REFUSED: "Login request denied.",
         Cause.CODES_SENT: "New SMS passcodes sent. Log in again with one of them.",
+        Cause.BACKED_OFF: "Your last login request was not approved, so no new one was sent. Please try again later.",
+        Cause.PROMPT_UNANSWERED: "",
         Cause.FAILMODE_SECURE: "The two-factor service cannot be reached. Please try again later.",
         Cause.DUO_REFUSED_US: "Two-factor authentication is not available. Please tell your administrator.",
         Cause.ANSWER_LOST: "The answer of the two-factor service was lost. Please log in again.",
         Cause.FAULT: "The login failed by an internal error. Please tell your administrator.",
+    }
+)
+
+
+class Notice(enum.Enum):
+    """What a prompt says of the answer before it; the value is its name in docs/reply-messages.md."""
+
+    CODES_SENT = "codes-sent"
+    WRONG_PASSCODE = "wrong-passcode"
+    NO_DEVICE = "no-device"
+    BACKED_OFF = "backed-off"
+    PASSWORD_AGAIN = "password-again"
+    NOTHING_ENTERED = "nothing-entered"
+
+
+NOTICES: Mapping[Notice, str] = MappingProxyType(
+    {
+        Notice.CODES_SENT: "New SMS passcodes sent. Enter one of them.",
+        Notice.WRONG_PASSCODE: "Incorrect passcode. Please try again.",
+        Notice.NO_DEVICE: "None of your devices can do that. Enter a passcode or choose something else.",
+        Notice.BACKED_OFF: "Your last login request was not approved, so no new one was sent. Enter push to get one.",
+        Notice.PASSWORD_AGAIN: "That was your password again. Enter a passcode or choose an option.",
+        Notice.NOTHING_ENTERED: "Nothing was entered. Enter a passcode or choose an option.",
     }
 )
 

@@ -1,0 +1,303 @@
+"""One login that talks with its user: password, prompt, answer, perhaps another prompt.
+
+For protocols that can ask more than once: GTC in PEAP, and the challenges of RADIUS. It is made of the same steps as
+`duoproxy.login.flow` and knows no protocol either: whoever owns one shows an `AskStep`, brings the answer, and turns an
+`EndStep` into a reply.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import evolve, frozen
+
+from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor, Preauth
+from duoproxy.login.auto_backoff import AutoBackoff, Station
+from duoproxy.login.duo_stage import Choice, choose, exemption, is_automatic, judge, look_up, or_end, stage_event
+from duoproxy.login.ends import reject
+from duoproxy.login.factors import AppendMode
+from duoproxy.login.outcome import Cause, Outcome
+from duoproxy.login.parties import LoginTools, PrimaryAuthenticator, SecondFactor, SecondFactorLogin
+from duoproxy.login.password_stage import ProvenPassword, check_password
+from duoproxy.login.policy import LoginPolicy, fold_case
+from duoproxy.login.prompt import (
+    Prompt,
+    PromptFormat,
+    build_prompt,
+    in_layout,
+    is_sendable,
+    parse_answer,
+    parse_word_or_passcode,
+)
+from duoproxy.login.request import LoginRequest
+from duoproxy.login.texts import NOTICES, Notice
+from duoproxy.secret import Secret
+
+MAX_PROMPTS = 3
+
+
+@frozen
+class DialogueOptions:
+    """What a server section decides about its dialogues.
+
+    Attributes:
+        prompt_format: how the prompt looks.
+        factor_prompt: whether there is a prompt; without it the automatic choice, or the factor that was appended, is
+            all, as in `run_login`.
+        same_answer_means_auto: whether an empty answer, or the password once more, is the automatic choice; otherwise
+            both are wrong answers. The password is never sent to Duo.
+        first_answer_is_factor: whether the password field holds a factor or a passcode and no password, since
+            the client section checks none.
+        enroll_as_prompt: whether a user who must enroll is shown the address in a prompt, to end with any answer.
+    """
+
+    prompt_format: PromptFormat = PromptFormat.CONSOLE
+    factor_prompt: bool = True
+    same_answer_means_auto: bool = True
+    first_answer_is_factor: bool = False
+    enroll_as_prompt: bool = False
+
+
+@frozen
+class AskStep:
+    """Show `text` to the user, and bring the answer."""
+
+    text: str
+
+
+@frozen
+class EndStep:
+    """The login is over. `outcome.user_message` is what the user may be shown, if the protocol can."""
+
+    outcome: Outcome
+
+
+Step = AskStep | EndStep
+
+
+class _Phase(enum.Enum):
+    """Where a dialogue stands: `BUSY` while a factor is being checked, and for ever after a fault in that."""
+
+    NEW = "new"
+    BUSY = "busy"
+    ASKING = "asking"
+    TELLING = "telling"
+    OVER = "over"
+
+
+@frozen
+class _Asked:
+    """A user whom Duo wants to be asked."""
+
+    login: SecondFactorLogin
+    preauth: Preauth
+
+
+class Dialogue:
+    """One login, step by step: `begin` once, then `answer` after each `AskStep`."""
+
+    def __init__(
+        self,
+        request: LoginRequest,
+        policy: LoginPolicy,
+        primary: PrimaryAuthenticator,
+        second_factor: SecondFactor,
+        tools: LoginTools,
+        options: DialogueOptions = DialogueOptions(),
+        backoff: AutoBackoff | None = None,
+        calling_station_id: str = "",
+    ) -> None:
+        """Prepare; nobody is asked anything yet.
+
+        Args:
+            request: its `password` is the first answer.
+            policy: the decisions of the section.
+            primary: checks the password.
+            second_factor: proves the second factor.
+            tools: clock, events and ledger of the section.
+            options: how the section talks with its users.
+            backoff: the section's memory of refused questions; None: the automatic choice always asks.
+            calling_station_id: what the device says of the station; empty when it says nothing.
+        """
+        self._request = request
+        self._policy = policy
+        self._primary = primary
+        self._second_factor = second_factor
+        self._tools = tools
+        self._options = options
+        self._backoff = backoff
+        self._station = Station(request.device, calling_station_id, fold_case(request.duo_username))
+        self._phase = _Phase.NEW
+        self._proven: ProvenPassword | None = None
+        self._asked_at = 0.0
+        self._asked: _Asked | None = None
+        self._prompt = Prompt("", (), options.prompt_format)
+        self._prompts = 0
+        self._duo_has_judged = False
+        self._enroll: Outcome | None = None
+
+    async def begin(self) -> Step:
+        """Check the password field, and go on as far as possible without the user.
+
+        Every end that can be foreseen is an `EndStep`; what is raised is a fault, and the caller rejects.
+        """
+        self._enter(_Phase.NEW)
+        return self._leave(await self._first_answer())
+
+    async def answer(self, text: Secret) -> Step:
+        """Take the answer to the last `AskStep` (`text`: decoded by the section's `pw_codec`); raises as `begin`."""
+        self._enter(_Phase.ASKING, _Phase.TELLING)
+        return self._leave(await self._next_answer(text))
+
+    def abandon(self) -> Outcome | None:
+        """End a dialogue whose user does not come back; None when it is over, or no password was proven."""
+        over, self._phase = self._phase is _Phase.OVER, _Phase.OVER
+        if over or self._proven is None:
+            return None
+        return self._ended(
+            self._enroll or reject(Cause.PROMPT_UNANSWERED, detail="The user did not come back with an answer.")
+        )
+
+    def _enter(self, *expected: _Phase) -> None:
+        if self._phase not in expected:
+            raise RuntimeError(f"a dialogue that is {self._phase.value} takes no answer")
+        self._phase = _Phase.BUSY
+
+    def _leave(self, step: Step) -> Step:
+        if isinstance(step, EndStep):
+            self._phase = _Phase.OVER
+        else:
+            self._phase = _Phase.TELLING if self._enroll else _Phase.ASKING
+        return step
+
+    async def _first_answer(self) -> Step:
+        request, policy = self._request, self._policy
+        choice: Choice = None
+        if self._options.first_answer_is_factor:
+            if not request.password.reveal_text().strip():
+                return EndStep(_no_factor_entered())
+            choice, policy = parse_word_or_passcode(request.password), evolve(policy, append=_NOTHING_APPENDED)
+        proven = await check_password(request, policy, self._primary, self._tools)
+        if isinstance(proven, Outcome):
+            return EndStep(proven)
+        self._proven, self._asked_at = proven, self._tools.clock()
+        exempt = exemption(request, policy)
+        return self._end(exempt) if exempt else await self._second_stage(choice or proven.typed)
+
+    async def _second_stage(self, choice: Choice) -> Step:
+        login = self._second_factor.begin_login()
+        preauth = await or_end(self._policy, look_up(self._request, login))
+        if isinstance(preauth, Outcome):
+            return self._refused_by_duo(preauth)
+        self._asked = _Asked(login, preauth)
+        self._prompt = build_prompt(self._request.duo_username, preauth, self._options.prompt_format)
+        if choice is None and self._options.factor_prompt:
+            return self._ask_user(self._prompt.text)
+        return await self._ask_duo(self._asked, choice)
+
+    def _refused_by_duo(self, outcome: Outcome) -> Step:
+        if outcome.cause is not Cause.NOT_ENROLLED or not self._options.enroll_as_prompt:
+            return self._end(outcome)
+        self._enroll = outcome
+        return self._ask_user(in_layout(outcome.user_message, self._options.prompt_format))
+
+    async def _next_answer(self, answer: Secret) -> Step:
+        if self._enroll is not None:
+            return self._end(self._enroll)
+        if self._asked is None:
+            raise RuntimeError("a prompt was shown to nobody")
+        repeated = self._is_password(answer)
+        if repeated or not answer.reveal_text().strip():
+            if self._options.same_answer_means_auto:
+                return await self._ask_duo(self._asked, None, unattended=repeated)
+            return self._again(Notice.PASSWORD_AGAIN if repeated else Notice.NOTHING_ENTERED, _no_factor_entered())
+        return await self._ask_duo(self._asked, parse_answer(answer, self._prompt))
+
+    def _is_password(self, answer: Secret) -> bool:
+        """Whether an answer is the password field, or the password in it, once more; outer blanks do not hide it."""
+        if self._options.first_answer_is_factor or self._proven is None:
+            return False
+        known = (self._request.password, self._proven.password)
+        # A list and not a generator: every comparison is made, whatever the first one says.
+        return any([_stripped(answer) == _stripped(password) for password in known])  # noqa: C419
+
+    async def _ask_duo(self, asked: _Asked, choice: Choice, *, unattended: bool = False) -> Step:
+        """Put one question to Duo at most; `unattended`: a machine answers, so that another prompt is of no use."""
+        query = choose(self._request, self._policy, choice, asked.preauth)
+        if isinstance(query, Outcome):
+            return self._again(Notice.NO_DEVICE, query, unattended=unattended)
+        if query.passcode is not None and not is_sendable(query.passcode):
+            return self._again(Notice.WRONG_PASSCODE, _no_factor_entered())
+        held_back = self._held_back() if is_automatic(choice) else None
+        if held_back is not None:
+            return self._again(Notice.BACKED_OFF, held_back, unattended=unattended)
+        answer = await or_end(self._policy, asked.login.authenticate(query), asked_before=self._duo_has_judged)
+        if isinstance(answer, Outcome):
+            return self._end(answer)
+        self._duo_has_judged = True
+        self._note_for_backoff(query, answer)
+        return self._judged(asked, query, answer)
+
+    def _judged(self, asked: _Asked, query: AuthQuery, answer: AuthAnswer) -> Step:
+        outcome = judge(query, answer)
+        if outcome.cause is Cause.CODES_SENT:
+            # The new codes begin anew, and the prompt must not name the digit of an old one.
+            self._prompt = build_prompt(
+                self._request.duo_username, asked.preauth, self._options.prompt_format, next_codes=False
+            )
+            return self._again(Notice.CODES_SENT, outcome)
+        wrong = outcome.cause is Cause.FACTOR_REFUSED and query.factor is Factor.PASSCODE and answer.status == "deny"
+        if wrong:
+            return self._again(Notice.WRONG_PASSCODE, outcome, answer.status_message)
+        return self._end(outcome)
+
+    def _held_back(self) -> Outcome | None:
+        if self._backoff is None:
+            return None
+        wait_s = self._backoff.wait_s(self._station, self._tools.clock())
+        if not wait_s:
+            return None
+        detail = (
+            f"The last request of this station was not approved; for {wait_s:.0f} s more the automatic choice asks "
+        )
+        return reject(Cause.BACKED_OFF, detail=detail + "nobody (auto_backoff). A factor that the user types is asked.")
+
+    def _note_for_backoff(self, query: AuthQuery, answer: AuthAnswer) -> None:
+        if self._backoff is None or query.factor not in (Factor.PUSH, Factor.PHONE):
+            return
+        if answer.allowed:
+            self._backoff.approved(self._station)
+        else:
+            self._backoff.refused(self._station, self._tools.clock())
+
+    def _again(self, notice: Notice, outcome: Outcome, text: str = "", *, unattended: bool = False) -> Step:
+        """Show the prompt once more, behind a notice (or Duo's own `text`); or end with `outcome`."""
+        if unattended or not self._options.factor_prompt or self._prompts >= MAX_PROMPTS:
+            return self._end(outcome)
+        return self._ask_user(self._prompt.with_notice(text or NOTICES[notice]))
+
+    def _ask_user(self, text: str) -> Step:
+        self._prompts += 1
+        return AskStep(text)
+
+    def _end(self, outcome: Outcome) -> Step:
+        return EndStep(self._ended(outcome))
+
+    def _ended(self, outcome: Outcome) -> Outcome:
+        """Tell the event of the second stage."""
+        if self._proven is None:
+            raise RuntimeError("a login without a proven password cannot come to its second stage")
+        second_s = self._tools.clock() - self._asked_at
+        self._tools.event(stage_event(outcome, second_s))
+        return self._proven.timed(outcome, second_s)
+
+
+_NOTHING_APPENDED = AppendMode(allow_concat=False)
+
+
+def _no_factor_entered() -> Outcome:
+    return reject(Cause.FACTOR_MISSING, detail="The user entered nothing that Duo could be asked about.")
+
+
+def _stripped(secret: Secret) -> Secret:
+    return Secret(secret.reveal_text().strip())
