@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from duoproxy.config.problems import Problem
 from duoproxy.config.validate import Configuration, Reach, check_configuration, load_configuration
 from duoproxy.sections.registry import load_registry
 from duoproxy.service.options import Options
@@ -33,6 +34,9 @@ NOT_OPTIONS = {"user", "factor", "result", "cause", "duration", "device", "secti
 NOT_OPTIONS |= {"failmod"}  # a slip, shown as one
 NOT_SECTIONS = {"one_password_client", "line_server"}
 NOT_SEEN = "was not looked at"
+CLEAR_LDAP = "ntlm2 hides the password, but whoever sits between can answer yes to a wrong one"
+"""The guide's [ad_client], as it stands there, starts with this warning; the pages that show it speak of it."""
+WARNS_OF_CLEAR_LDAP = {"rras-ad", "rras"}
 
 
 def name_of(path: Path) -> str:
@@ -51,6 +55,11 @@ def inline_code(page: Path) -> list[str]:
     return INLINE.findall(FENCE.sub("", text_of(page)))
 
 
+def is_known(problem: Problem, shown_in: Path) -> bool:
+    """Whether it is a warning that this page, or recipe, speaks of."""
+    return problem.what == CLEAR_LDAP and shown_in.stem in WARNS_OF_CLEAR_LDAP and "warns" in text_of(shown_in)
+
+
 INI_BLOCKS = [(page, number, block) for page in PAGES for number, block in enumerate(fences(page, "ini"))]
 
 
@@ -63,13 +72,14 @@ def test_a_configuration_in_docs_is_one_that_starts(tmp_path: Path, page: Path, 
     path.write_text(block, encoding="utf-8")
     problems = check_configuration(path, CATALOGUE, reach=Reach.NOTHING)
     lines_elsewhere = {problem.line for problem in problems if NOT_SEEN in problem.what}
-    assert [str(problem) for problem in problems if problem.line not in lines_elsewhere] == []
+    assert [str(one) for one in problems if one.line not in lines_elsewhere and not is_known(one, page)] == []
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
 def test_a_recipe_starts(recipe: Path) -> None:
-    """A recipe has neither errors nor warnings."""
-    assert check_configuration(recipe, CATALOGUE, reach=Reach.NOTHING) == []
+    """A recipe has neither errors nor warnings, but for the one that its comments speak of."""
+    problems = check_configuration(recipe, CATALOGUE, reach=Reach.NOTHING)
+    assert [str(problem) for problem in problems if not is_known(problem, recipe)] == []
 
 
 def settings_of(path: Path) -> tuple[object, ...]:
@@ -86,7 +96,8 @@ def test_the_page_of_a_recipe_shows_the_same(tmp_path: Path, recipe: Path) -> No
     pages = [page for page in PAGES if claim in text_of(page)]
     assert len(pages) == 1
     shown = tmp_path / "authproxy.cfg"
-    shown.write_text(fences(pages[0], "ini")[0], encoding="utf-8")
+    behind = text_of(pages[0]).partition(claim)[2]
+    shown.write_text(next(block for found, block in FENCE.findall(behind) if found == "ini"), encoding="utf-8")
     assert settings_of(shown) == settings_of(recipe)
 
 

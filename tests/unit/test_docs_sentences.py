@@ -10,12 +10,16 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from twisted.internet.error import ConnectionRefusedError
 
 from duoproxy.duoapi import sentences as duo
 from duoproxy.duoapi.answers import ErrorAnswer
 from duoproxy.duoapi.sentences import Clauses
-from duoproxy.errors import ServiceUnavailable
+from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
+from duoproxy.ldap import refusals
+from duoproxy.net import ldap_sentences as ldap
 from duoproxy.net import radius_sentences as radius
+from duoproxy.net.tls import CertificateRefused
 from duoproxy.service.descriptors import raise_descriptor_limit
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +42,55 @@ def _refusal(status: int, code: int = 0) -> str:
 
 _UNTRUSTED = duo.untrusted_certificate("CN=Gateway CA", "the certificate of its issuer is not known")
 
+DIRECTORY = "dc1.corp.example:389"
+AD_SAYS = "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {}, v4563"
+_UNKNOWN_AUTHORITY = CertificateRefused("CN=Corp CA", "the certificate of its issuer is not known")
+
+
+def _directory(clauses: ldap.Clauses) -> str:
+    """As the line of a login has it behind the bar."""
+    return str(PrimaryUnreachable(f"directory {DIRECTORY}", *clauses))
+
+
+def _refused_with(code: str) -> str:
+    """What the log says of a bind that Active Directory refuses with a sub-code."""
+    return refusals.explain(49, AD_SAYS.format(code), DIRECTORY).sentence
+
+
+def _result(code: int, diagnostic: str = "") -> str:
+    return refusals.explain(code, diagnostic, DIRECTORY).sentence
+
+
+DIRECTORY_SENTENCES = (
+    _directory(ldap.no_answer(10)),
+    _directory(ldap.connect_timeout(10, 389)),
+    _directory(ldap.handshake_timeout(10)),
+    _directory(ldap.name_unknown("dc1.corp.example")),
+    _directory(ldap.no_connection(ConnectionRefusedError(errno.ECONNREFUSED), 389)),
+    _directory(ldap.start_tls_refused(52, "Server Down")),
+    _directory(ldap.connection_lost()),
+    _directory(ldap.disconnected(52, "shutting down")),
+    _directory(ldap.not_ldap("an LDAP message begins with 0x30, not 0x48")),
+    _directory(ldap.too_many_outstanding(256)),
+    _directory(ldap.too_many_waiting(1_000)),
+    str(PrimaryUnreachable(f"directory {DIRECTORY}", ldap.stopping()[0])),
+    _directory(ldap.untrusted(_UNKNOWN_AUTHORITY)),
+    _directory(ldap.tls_failure("unsupported protocol")),
+    f"directory {DIRECTORY}: {ldap.why_lost(ConnectionError(), in_handshake=True)}",
+    _directory(ldap.ntlm_not_over_tls(8, "BindSimple: Transport encryption required.")),
+    _directory(ldap.ntlm_failed("the server says yes before it saw the password")),
+    ldap.server_left_out(DIRECTORY, "; ".join(ldap.no_answer(10)), 10),
+    ldap.server_back(DIRECTORY),
+    ldap.service_account_refused(DIRECTORY, "name or password is wrong, data 52e", 60),
+    _directory(ldap.service_account_paused("name or password is wrong, data 52e", 42)),
+    *(_refused_with(code) for code in refusals._SUB_CODES),
+    _refused_with("999"),
+    *(_result(code) for code in refusals._RESULTS),
+    _result(123, "something new"),
+)
+
 SENTENCES = (
+    *DIRECTORY_SENTENCES,
     radius.listen_refused("", 1812, errno.EADDRINUSE, ""),
     radius.listen_refused("10.1.2.3", 1812, errno.EADDRNOTAVAIL, ""),
     radius.listen_refused("", 812, errno.EACCES, ""),
@@ -159,17 +211,26 @@ def test_a_sentence_stands_literally_in_troubleshoot(sentence: str) -> None:
     assert any(sentence in line for line in lines), sentence
 
 
-@pytest.mark.parametrize("module", [radius, duo], ids=["radius", "duo"])
-def test_every_function_of_a_sentence_module_is_in_the_list(module: ModuleType) -> None:
+SENTENCE_MODULES = {"radius": radius, "duo": duo, "ldap": ldap}
+WORDS_INSIDE = {"ldap.system_words"}
+"""What is no sentence, but stands in one."""
+
+
+@pytest.mark.parametrize("name", SENTENCE_MODULES)
+def test_every_function_of_a_sentence_module_is_in_the_list(name: str) -> None:
     """A new sentence comes with its place in the page."""
     source = Path(__file__).read_text(encoding="utf-8")
-    name = "radius" if module is radius else "duo"
+    module: ModuleType = SENTENCE_MODULES[name]
     functions = [
         function
         for function, value in inspect.getmembers(module, inspect.isfunction)
         if value.__module__ == module.__name__ and not function.startswith("_")
     ]
-    assert [function for function in functions if f"{name}.{function}(" not in source] == []
+    assert [
+        function
+        for function in functions
+        if f"{name}.{function}(" not in source and f"{name}.{function}" not in WORDS_INSIDE
+    ] == []
 
 
 def test_the_sentence_about_open_files_stands_in_troubleshoot(monkeypatch: pytest.MonkeyPatch) -> None:
