@@ -72,6 +72,10 @@ class LockoutShield:
         """How many refusals are kept."""
         return len(self._refusals)
 
+    def key(self, section: str, dn: str | bytes, password: Secret) -> bytes:
+        """Give what stands for one password of one entry in this process; the arguments are as for `refused_before`."""
+        return self._digest(b"refusal", _octets(section), _octets(dn), password.reveal())
+
     def refused_before(
         self, section: str, dn: str | bytes, password: Secret, pwd_last_set: Mark, lockout_time: Mark, now: float
     ) -> bool:
@@ -87,7 +91,7 @@ class LockoutShield:
         """
         self._forget_expired(now)
         self._forget_changed(self._user_key(dn), (pwd_last_set, lockout_time))
-        return self._refusal_key(section, dn, password) in self._refusals
+        return self.key(section, dn, password) in self._refusals
 
     def note_refusal(
         self, section: str, dn: str | bytes, password: Secret, pwd_last_set: Mark, lockout_time: Mark, now: float
@@ -108,7 +112,7 @@ class LockoutShield:
         self._forget_expired(now)
         self._forget_changed(user_key, marks)
         user = self._users.get(user_key) or _User(marks)
-        key = self._refusal_key(section, dn, password)
+        key = self.key(section, dn, password)
         is_full = len(self._refusals) >= self._max_refusals or len(user.refusals) >= self._max_refusals_per_user
         if key in self._refusals or is_full:
             return
@@ -145,9 +149,6 @@ class LockoutShield:
     def _user_key(self, dn: str | bytes) -> bytes:
         """A digest stands for the DN, so that long ones take no room."""
         return self._digest(b"user", _octets(dn))
-
-    def _refusal_key(self, section: str, dn: str | bytes, password: Secret) -> bytes:
-        return self._digest(b"refusal", _octets(section), _octets(dn), password.reveal())
 
     def _digest(self, *parts: bytes) -> bytes:
         """HMAC-SHA-256 over parts that cannot run into each other: each follows its length."""

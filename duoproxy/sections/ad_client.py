@@ -74,6 +74,7 @@ class AdClient(ClientSection):
         domain_dn = top_of_tree(settings.search_dn)
         self._policies = LockoutPolicies(self._directory, domain_dn, environment.reactor.seconds)
         self._shield = LockoutShield(environment.random_bytes(MIN_KEY_BYTES)) if settings.lockout_shield else None
+        self._binding: dict[bytes, list[Deferred[None]]] = {}
         self._probing: Deferred[None] | None = None
 
     def _make_directory(self) -> Directory:
@@ -114,9 +115,31 @@ class AdClient(ClientSection):
             return PrimaryOutcome(False, _NO_LOGIN_NAME, alternative_is_safe=False)
         if not await self._groups.admits(user):
             return PrimaryOutcome(False, self._not_a_member(user), alternative_is_safe=False)
-        if self._is_shielded(user, request.password):
+        if self._shield is None:
+            return await self._bind(user, request.password)
+        return await self._bind_behind(self._shield, user, request.password)
+
+    async def _bind_behind(self, shield: LockoutShield, user: DirectoryUser, password: Secret) -> PrimaryOutcome:
+        """Bind unless the shield knows better; while a password is being tried, others with the same one wait for that.
+
+        A device that logs in several times at once would otherwise lock the account before its first answer.
+        """
+        key = shield.key(self.environment.section_name, user.entry.dn, password)
+        is_first = key not in self._binding
+        if not is_first:
+            turn: Deferred[None] = Deferred()
+            self._binding[key].append(turn)
+            await turn
+        if self._is_shielded(user, password):
             return PrimaryOutcome(False, _SHIELDED, alternative_is_safe=await self._second_is_safe(user))
-        return await self._bind(user, request.password)
+        if not is_first:
+            return await self._bind(user, password)
+        self._binding[key] = []
+        try:
+            return await self._bind(user, password)
+        finally:
+            for turn in self._binding.pop(key):
+                turn.callback(None)
 
     async def _bind(self, user: DirectoryUser, password: Secret) -> PrimaryOutcome:
         bound = await self._directory.bind_user(self._credentials(user, password))

@@ -15,7 +15,7 @@ from duoproxy.ldap.active_directory import TICKS_PER_SECOND, unix_s_to_filetime
 from duoproxy.ldap.lockout_shield import SHIELD_S
 from duoproxy.login.outcome import PrimaryOutcome
 from duoproxy.net.ldap_answers import Result
-from duoproxy.net.ldap_directory import Directory, NtlmCredentials, SimpleCredentials
+from duoproxy.net.ldap_directory import BindResult, Credentials, Directory, NtlmCredentials, SimpleCredentials
 from duoproxy.secret import Secret
 from duoproxy.sections.ad_client import AdClient
 from duoproxy.sections.ad_client_options import AdClientSettings
@@ -250,6 +250,65 @@ def test_the_same_wrong_password_is_not_sent_again_within_a_minute() -> None:
     house.clock.advance(SHIELD_S - 55)
     house.log_in("old")
     assert house.directory.passwords() == ["old", "old"]
+
+
+class Slow:
+    """Makes each bind of a house wait until the test answers it."""
+
+    def __init__(self, house: House) -> None:
+        self.waiting: list[Deferred[BindResult]] = []
+        self.house = house
+        house.directory.bind_user = self._bind  # type: ignore[method-assign]
+
+    async def _bind(self, credentials: Credentials) -> BindResult:
+        self.house.directory.binds.append(credentials)
+        self.waiting.append(Deferred())
+        return await self.waiting[-1]
+
+    def begin(self, password: str) -> Deferred[PrimaryOutcome]:
+        """Log in, and do not wait."""
+        return Deferred.fromCoroutine(self.house.client.authenticate(make_request("alice", password)))
+
+
+def ended(login: Deferred[PrimaryOutcome]) -> PrimaryOutcome:
+    found: list[PrimaryOutcome] = []
+    login.addCallback(found.append)
+    return found[0]
+
+
+def test_the_same_password_several_times_at_once_is_one_try() -> None:
+    """A device that logs in five times at once costs one count: the others wait for what comes of the first."""
+    slow = Slow(house := House())
+    logins = [slow.begin("old") for _ in range(5)]
+    assert house.directory.passwords() == ["old"]
+    slow.waiting[0].callback(BindResult(WRONG, "dc1:389"))
+    first, *others = [ended(login) for login in logins]
+    assert not first.accepted
+    assert "52e" in first.reason
+    assert [(other.accepted, other.reason.startswith(SHIELDED)) for other in others] == [(False, True)] * 4
+    assert house.directory.passwords() == ["old"]
+
+
+def test_the_right_password_several_times_at_once_is_proven_each_time() -> None:
+    """Who waited for a success binds all the same: no login is accepted without a bind of its own."""
+    slow = Slow(house := House())
+    logins = [slow.begin("right") for _ in range(3)]
+    slow.waiting[0].callback(BindResult(Result(0), "dc1:389"))
+    assert house.directory.passwords() == ["right"] * 3
+    slow.waiting[1].callback(BindResult(Result(0), "dc1:389"))
+    slow.waiting[2].callback(BindResult(refused("775"), "dc1:389"))
+    assert [ended(login).accepted for login in logins] == [True, True, False]
+
+
+def test_another_password_does_not_wait_for_the_one_that_is_being_tried() -> None:
+    """Only the same password waits, and one login that is given up holds up nobody."""
+    slow = Slow(house := House())
+    logins = [slow.begin("old"), slow.begin("right"), slow.begin("old"), slow.begin("old")]
+    assert house.directory.passwords() == ["old", "right"]
+    for given_up in (logins[2], logins[0]):
+        given_up.addErrback(lambda _: None)
+        given_up.cancel()
+    assert house.directory.passwords() == ["old", "right", "old"]
 
 
 def test_another_password_is_sent_at_once() -> None:
