@@ -174,7 +174,7 @@ def test_sample_of_the_installed_sections_explains_itself(tmp_path: Path) -> Non
 
 
 def test_every_default_and_example_of_the_installed_sections_is_a_value(tmp_path: Path) -> None:
-    """The sample with all options taken in, and secrets put in place, starts; one default of the original is doubtful."""
+    """The sample with all options taken in, and secrets put in place, starts; one default is doubtful."""
     active = re.sub(r"^;(?!.* =$)", "", run_installed("sample").output, flags=re.MULTILINE)
     result = run_installed("check", "--no-files", write(tmp_path, active.replace("REPLACE_THIS", "0123456789" * 4)))
     warning, summary = result.output.splitlines()
