@@ -76,7 +76,7 @@ _SUB_CODES = {
     "51f": _Words(
         _NOT_NOW,
         "it reaches no domain controller of the account's domain",
-        "look at the trust between the domains",
+        "check ntlm_domain, and the trust between the domains",
     ),
     "525": _Words(
         _ACCOUNT,
