@@ -18,7 +18,7 @@ class LoginRequest:
         device: the address of the device that asks, in text form.
         client_ip: the end user's own address, or None when the device names none.
         server_section: name of the INI section that received it.
-        wire: what else the device's protocol said (for RADIUS: the request packet). Opaque here; read only by a client
+        wire: what else the device's protocol said (for RADIUS: a `DeviceRequest`). Opaque here; read only by a client
             section that speaks the same protocol.
     """
 

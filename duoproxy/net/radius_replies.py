@@ -1,13 +1,30 @@
 """How a reply becomes octets: Message-Authenticator first, the section's attributes, then Proxy-State in its order.
 
-Source: RFC 2865 §5.33, RFC 3579 §3.2.
+Also the refusal that needs no section: bare, or with the EAP-Failure without which a device would not tell its peer.
+
+Source: RFC 2865 §5.33, RFC 3579 §2.6.3, §3.2.
 """
 
 from __future__ import annotations
 
+from duoproxy.eap.actions import Fail
+from duoproxy.eap.packet import Code as EapCode
+from duoproxy.eap.packet import EapPacket, encode_eap
+from duoproxy.eap_over_radius import eap_of, reject_attributes
 from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.radius.attributes import Type
 from duoproxy.radius.authenticators import encode_reply
+from duoproxy.radius.packet import Code
+
+
+def refusal(request: ReceivedRequest) -> Reply:
+    """Make an Access-Reject; for a request with EAP with an EAP-Failure of its Identifier. Source: RFC 3579 §2.6.3."""
+    eap = eap_of(request.packet.attributes)
+    if eap is None:
+        return REJECT
+    identifier = eap[1] if len(eap) > 1 else 0
+    failure = encode_eap(EapPacket(EapCode.FAILURE, identifier))
+    return Reply(Code.ACCESS_REJECT, reject_attributes(Fail(failure, "")))
 
 
 def encode_or_reject(request: ReceivedRequest, reply: Reply) -> tuple[bytes | None, str]:
@@ -15,12 +32,12 @@ def encode_or_reject(request: ReceivedRequest, reply: Reply) -> tuple[bytes | No
 
     Returns:
         the octets, and why the reply as wanted did not fit into a packet: empty when it did. When it did not, the
-        octets are those of a bare Access-Reject; None when not even the Proxy-State of the request fits into that.
+        octets are those of a `refusal`; None when not even the Proxy-State of the request fits into that.
     """
     attributes = reply.attributes_for(request)
     proxy_state = [attribute for attribute in request.packet.attributes if attribute[0] == Type.PROXY_STATE]
     why_not = ""
-    for code, wanted in ((reply.code, attributes), (REJECT.code, ())):
+    for code, wanted in ((reply.code, attributes), (REJECT.code, refusal(request).attributes_for(request))):
         try:
             octets = encode_reply(
                 code,

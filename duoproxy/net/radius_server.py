@@ -21,8 +21,8 @@ from duoproxy.errors import Disposition, RemoteProtocolError
 from duoproxy.net import radius_sentences as sentences
 from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.radius_admission import Admission, RadiusPolicy
-from duoproxy.net.radius_messages import REJECT, RadiusDevice, ReceivedRequest, Reply
-from duoproxy.net.radius_replies import encode_or_reject
+from duoproxy.net.radius_messages import RadiusDevice, ReceivedRequest, Reply
+from duoproxy.net.radius_replies import encode_or_reject, refusal
 from duoproxy.net.udp import RECEIVE_BUFFER_BYTES, DatagramTransport, Endpoint, bind_udp
 from duoproxy.radius.addresses import DeviceTable
 from duoproxy.radius.attributes import Type, first
@@ -277,7 +277,7 @@ class RadiusServer:
         except RemoteProtocolError as error:
             host, what = request.device_address, str(error)
             self._limited.warn("invalid", host, lambda: sentences.invalid_request(host, what))
-            return REJECT if error.disposition is Disposition.REJECT else None
+            return refusal(request) if error.disposition is Disposition.REJECT else None
         except CancelledError:
             if self._stopped:
                 raise
@@ -287,7 +287,7 @@ class RadiusServer:
 
     def _fault(self, request: ReceivedRequest) -> Reply:
         self._log.failure("{sentence}", sentence=sentences.handler_fault(request.device_address))
-        return REJECT
+        return refusal(request)
 
     def _log_fault(self, failure: Failure) -> None:
         if failure.check(CancelledError) is None:

@@ -76,20 +76,38 @@ class PassThrough:
     Attributes:
         everything: all that may cross at all.
         names: otherwise only these; Vendor-Specific by its own number (26) means every vendor's.
+        never: none of these, whatever was named: the proxy itself says them.
     """
 
     everything: bool = False
     names: frozenset[AttributeId] = frozenset()
+    never: frozenset[AttributeId] = frozenset()
 
     def merge(self, other: PassThrough) -> PassThrough:
-        """Let through what either lets through."""
-        return PassThrough(self.everything or other.everything, self.names | other.names)
+        """Let through what either lets through, and nothing that one of them never does."""
+        return PassThrough(self.everything or other.everything, self.names | other.names, self.never | other.never)
 
     def takes(self, attribute_id: AttributeId) -> bool:
         """Tell whether an attribute was named (or everything was)."""
+        if attribute_id in self.never:
+            return False
         if self.everything or attribute_id in self.names:
             return True
         return attribute_id.vendor != 0 and AttributeId(0, Type.VENDOR_SPECIFIC) in self.names
+
+
+@frozen
+class DeviceRequest:
+    """A device's request, as a client section that speaks RADIUS is given it.
+
+    Attributes:
+        packet: of the device.
+        pass_through: what the section that took it lets through to the upstream, beside what the upstream's own section
+            names.
+    """
+
+    packet: Packet
+    pass_through: PassThrough = PassThrough()
 
 
 @frozen

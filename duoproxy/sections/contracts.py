@@ -66,7 +66,12 @@ class Section(abc.ABC):
 
 
 class ClientSection(Section):
-    """A section that checks a password: a `duoproxy.login.flow.PrimaryAuthenticator`."""
+    """A section that checks a password: a `duoproxy.login.flow.PrimaryAuthenticator`.
+
+    `checks_passwords` is False for one that lets everybody pass, since the device has checked the password already.
+    """
+
+    checks_passwords: ClassVar[bool] = True
 
     @abc.abstractmethod
     async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:

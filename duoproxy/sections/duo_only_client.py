@@ -18,6 +18,7 @@ class DuoOnlyClient(ClientSection):
         summary="Checks no password: for devices that check it themselves. The section has no options of its own.",
         settings_class=SectionSettings,
     )
+    checks_passwords = False
 
     async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
         """Accept."""

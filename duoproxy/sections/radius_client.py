@@ -24,8 +24,8 @@ from duoproxy.login.request import LoginRequest
 from duoproxy.net.radius_client import RadiusUpstream, UpstreamHost, UpstreamReply
 from duoproxy.radius.attributes import AttributeId, Type
 from duoproxy.radius.hiding import hide_password
-from duoproxy.radius.packet import Attribute, Code, Packet
-from duoproxy.radius.relay import PassThrough, request_attributes_for_upstream
+from duoproxy.radius.packet import Attribute, Code
+from duoproxy.radius.relay import DeviceRequest, PassThrough, request_attributes_for_upstream
 from duoproxy.secret import Secret
 from duoproxy.sections.contracts import ClientSection, Environment
 from duoproxy.sections.shared_options import SectionSettings
@@ -135,8 +135,10 @@ class RadiusClient(ClientSection):
             (Type.USER_NAME, request.username.encode("utf-8", "surrogateescape")),
             (Type.USER_PASSWORD, hidden_password),
         ]
-        if isinstance(request.wire, Packet):
-            attributes += request_attributes_for_upstream(request.wire, self.pass_through, self.environment.dictionary)
+        if isinstance(request.wire, DeviceRequest):
+            wire = request.wire
+            named = self.pass_through.merge(wire.pass_through)
+            attributes += request_attributes_for_upstream(wire.packet, named, self.environment.dictionary)
         nas = self.settings.nas_ip or ("" if _has_nas_address(attributes) else own_address)
         if nas:
             attributes = [pair for pair in attributes if pair[0] not in _NAS_ADDRESSES]

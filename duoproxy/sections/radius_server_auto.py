@@ -10,7 +10,8 @@ from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
 from duoproxy.radius.relay import PassThrough
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
 from duoproxy.sections.duo_server_options import exempt_usernames, failmode, make_duo_client
-from duoproxy.sections.radius_login import LoginShellSettings, RadiusLogins, RelaysReplies
+from duoproxy.sections.login_shell import LoginShellSettings, RelaysReplies
+from duoproxy.sections.radius_login import RadiusLogins
 from duoproxy.sections.radius_server_options import (
     FactorSettings,
     devices,

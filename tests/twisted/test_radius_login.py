@@ -22,7 +22,8 @@ from duoproxy.radius.hiding import decrypt_salted, encrypt_salted, hide_password
 from duoproxy.radius.packet import Attribute, Code, Packet
 from duoproxy.radius.relay import PassThrough
 from duoproxy.secret import Secret
-from duoproxy.sections.radius_login import LoginShellSettings, RadiusLogins
+from duoproxy.sections.login_shell import LoginShellSettings
+from duoproxy.sections.radius_login import RadiusLogins
 from duoproxy.service.log_text import format_line
 from duoproxy.testing import FakePrimary, FakeSecondFactor, make_environment, run_now
 

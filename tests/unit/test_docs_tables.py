@@ -105,7 +105,8 @@ def test_the_example_event_has_the_fields_that_are_written() -> None:
     from duoproxy.login.policy import LoginPolicy
     from duoproxy.radius.attributes import AttributeId
     from duoproxy.radius.relay import PassThrough
-    from duoproxy.sections.radius_login import LoginShellSettings, RadiusLogins
+    from duoproxy.sections.login_shell import LoginShellSettings
+    from duoproxy.sections.radius_login import RadiusLogins
 
     settings = LoginShellSettings(LoginPolicy(), PassThrough(), AttributeId(0, 31), "utf-8", "DI", "radius_client")
     logins = RadiusLogins(settings, make_environment("radius_server_auto"), FakePrimary("x"), FakeSecondFactor())

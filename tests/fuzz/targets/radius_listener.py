@@ -16,7 +16,8 @@ from duoproxy.radius.hiding import reveal_password
 from duoproxy.radius.packet import Code, decode_packet, frame_packet
 from duoproxy.radius.relay import PassThrough
 from duoproxy.secret import Secret
-from duoproxy.sections.radius_login import LoginShellSettings, RadiusLogins
+from duoproxy.sections.login_shell import LoginShellSettings
+from duoproxy.sections.radius_login import RadiusLogins
 from duoproxy.testing import FakePrimary, FakeSecondFactor, make_environment
 from tests.fuzz.log_watch import LogWatch
 from tests.fuzz.shaping import device_request, first_octet

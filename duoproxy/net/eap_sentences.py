@@ -1,0 +1,70 @@
+"""What the EAP listener says to an administrator: one function for each fact, cause first, then the remedy.
+
+Pure. Each sentence is tested literally.
+"""
+
+from __future__ import annotations
+
+
+def no_eap(device: str, section: str) -> str:
+    """A request without EAP-Message at a listener that speaks nothing else."""
+    return (
+        f"A request from {device} was rejected: it carries no EAP-Message, and [{section}] takes PEAP with GTC only. "
+        "Set the device to EAP, or let it ask a section radius_server_auto."
+    )
+
+
+def two_credentials(device: str) -> str:
+    """A request with EAP-Message and another credential."""
+    return (
+        f"A request from {device} was rejected: it carries EAP-Message and another credential beside it, and could be "
+        "read in two ways. Check what the device sends."
+    )
+
+
+def unknown_state(device: str) -> str:
+    """A State that no conversation has."""
+    return (
+        f"A request from {device} was rejected: its State belongs to no open conversation. The user waited too long, "
+        "the proxy was restarted, or the device sent one conversation to two proxies: let it keep to one."
+    )
+
+
+def no_room(device: str, max_open: int) -> str:
+    """A conversation that could not begin."""
+    return (
+        f"Dropped a request from {device}: {max_open} EAP conversations are open, and a user waits in each of them. "
+        "Raise max_conversations if this machine has the memory."
+    )
+
+
+def given_up_for_others(device: str, max_open: int) -> str:
+    """The oldest unfinished conversation of a device made room for a new one."""
+    return (
+        f"Gave up the oldest unfinished EAP conversation of {device}: {max_open} are open, and this device has the "
+        "most. If this is not an attack, look for a device or a supplicant that begins logins and leaves them."
+    )
+
+
+def conversation_failed(login_id: str, device: str, outer_identity: str, reason: str) -> str:
+    """A conversation that failed before anybody was asked for a password."""
+    return (
+        f"Login {login_id} from {device}: the EAP conversation of {outer_identity!r} failed before a password came: "
+        f"{reason}."
+    )
+
+
+def failed_after_the_answer(login_id: str, device: str, reason: str) -> str:
+    """The factors were right, and yet the tunnel did not end in success."""
+    return (
+        f"Login {login_id} from {device}: password and second factor were right, but the tunnel failed at its end: "
+        f"{reason}. The user was not let in; look at the settings of the supplicant."
+    )
+
+
+def gave_up_before_the_answer(login_id: str, device: str, answer_s: float) -> str:
+    """The factors were right, and nobody came for the answer."""
+    return (
+        f"Login {login_id}: {device} had given up when the answer came after {answer_s:.0f} s. Set its RADIUS time-out "
+        "so that time-out times tries is more than 60 seconds."
+    )

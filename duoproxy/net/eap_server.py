@@ -1,0 +1,290 @@
+"""From an Access-Request with EAP to its reply: finds the conversation, drives its machine, has answers judged.
+
+Owns the steps of a conversation in RADIUS: Access-Challenge with a State while it goes on, exactly one EAP-Success or
+EAP-Failure at its end. What EAP says is the machine's (`duoproxy.eap`); what an answer is worth is the login's.
+
+Source: RFC 3579 §2; reference §10.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+
+from duoproxy.eap.actions import Action, Discard, Fail, JudgeAnswer, Judgement, SendRequest, Succeed
+from duoproxy.eap.authenticator import EapAuthenticator
+from duoproxy.eap_over_radius import (
+    accept_attributes,
+    challenge_attributes,
+    eap_of,
+    is_eap_start,
+    mtu_bytes,
+    reject_attributes,
+    repetition_attributes,
+)
+from duoproxy.net import eap_sentences as sentences
+from duoproxy.net.eap_sessions import EapSessions, Session, Standing
+from duoproxy.net.log_limit import LimitedLog
+from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
+from duoproxy.net.radius_replies import refusal
+from duoproxy.net.radius_sentences import handler_fault
+from duoproxy.radius.attributes import AttributeId, Type, first
+from duoproxy.radius.packet import Attribute, Code
+from duoproxy.radius.retries import fingerprint
+from duoproxy.secret import Secret
+
+SWEEP_S: Final = 5.0
+"""Between two looks for conversations that are too old."""
+FINGERPRINT_KEY_BYTES: Final = 32
+
+_MICROSOFT = 311
+# RFC 3579 §3.3, note 1: EAP-Message stands beside no other credential.
+_OTHER_CREDENTIALS = (
+    AttributeId(0, Type.USER_PASSWORD),
+    AttributeId(0, Type.CHAP_PASSWORD),
+    AttributeId(0, Type.ARAP_PASSWORD),
+    AttributeId(_MICROSOFT, 1),
+    AttributeId(_MICROSOFT, 25),
+)
+_SURPRISED = Fail(b"", "the conversation cannot go on")
+
+
+class EapLogin(Protocol):
+    """One login inside a conversation.
+
+    Attributes:
+        login_id: its short unique name.
+        proven: the user has proved a password.
+        accepted: both factors were right.
+    """
+
+    login_id: str
+    proven: bool
+    accepted: bool
+
+    async def judge(self, identity: str, answer: Secret, received: ReceivedRequest, summary: str) -> Judgement:
+        """Find out what an answer is worth; `summary` says what the tunnel is."""
+
+    def granted(self, answered: ReceivedRequest) -> Sequence[Attribute]:
+        """Give what an Access-Accept carries beside what EAP puts into it."""
+
+
+@frozen(eq=False)
+class _Conversation:
+    """The machine, the login inside it, and when it began (seconds, monotonic)."""
+
+    machine: EapAuthenticator
+    login: EapLogin
+    began_at: float
+
+
+_Session = Session[_Conversation]
+
+
+class EapServer:
+    """Answers the requests of one section."""
+
+    def __init__(
+        self,
+        *,
+        section_name: str,
+        reactor: Any,
+        make_machine: Callable[[float], EapAuthenticator],
+        make_login: Callable[[], EapLogin],
+        random_bytes: Callable[[int], bytes],
+        max_open: int,
+        max_fragment_bytes: int,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            section_name: in whose name is logged.
+            reactor: `IReactorTime`.
+            make_machine: begins an EAP conversation at this moment.
+            make_login: begins a login.
+            random_bytes: as `os.urandom`.
+            max_open: how many conversations may be open.
+            max_fragment_bytes: how long an EAP packet of ours may be.
+        """
+        self._section_name = section_name
+        self._reactor = reactor
+        self._make_machine = make_machine
+        self._make_login = make_login
+        self._random_bytes = random_bytes
+        self._max_open = max_open
+        self._max_fragment_bytes = max_fragment_bytes
+        self._sessions: EapSessions[_Conversation] = EapSessions(random_bytes, max_open)
+        self._key = random_bytes(FINGERPRINT_KEY_BYTES)
+        self._log = Logger(namespace=section_name)
+        self._limited = LimitedLog(self._log, reactor.seconds)
+        self._sweeping: Any = None
+
+    @property
+    def open_conversations(self) -> int:
+        """How many conversations are not over."""
+        return len(self._sessions)
+
+    def start(self) -> None:
+        """Begin to look for conversations that are too old."""
+        self._sweeping = self._reactor.callLater(SWEEP_S, self._sweep)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._sweeping is not None and self._sweeping.active():
+            self._sweeping.cancel()
+
+    async def handle(self, received: ReceivedRequest) -> Reply | None:
+        """Answer one Access-Request; None is silence."""
+        attributes, host = received.packet.attributes, received.device_address
+        eap = eap_of(attributes)
+        if eap is None:
+            self._limited.warn("no eap", host, lambda: sentences.no_eap(host, self._section_name))
+            return REJECT
+        if any(first(attributes, other) is not None for other in _OTHER_CREDENTIALS):
+            self._limited.warn("two", host, lambda: sentences.two_credentials(host))
+            return refusal(received)
+        state = first(attributes, Type.STATE)
+        if state is None:
+            return await self._first_step(eap, received)
+        found = self._sessions.find(state, host, self._fingerprint(received), self._reactor.seconds())
+        if found.standing is Standing.NEXT and found.session is not None:
+            return await self._next_step(found.session, eap, received)
+        if found.standing is Standing.STRANGE:
+            self._limited.warn("state", host, lambda: sentences.unknown_state(host))
+            return refusal(received)
+        return found.reply
+
+    def _fingerprint(self, received: ReceivedRequest) -> bytes | None:
+        return fingerprint(self._key, received.device_address, received.packet.attributes, None)
+
+    # ── the steps of a conversation ────────────────────────────────────────────────────────────────────────────
+
+    async def _first_step(self, eap: bytes, received: ReceivedRequest) -> Reply | None:
+        """Begin a conversation, if what came begins one."""
+        now = self._reactor.seconds()
+        machine = self._make_machine(now)
+        actions = machine.start(now) if is_eap_start(eap) else self._fed(machine, eap, received)
+        if not any(isinstance(action, SendRequest) for action in actions):
+            return refusal(received) if any(isinstance(action, Fail) for action in actions) else None
+        session = self._opened(received.device_address, _Conversation(machine, self._make_login(), now))
+        return await self._guarded(session, actions, received) if session is not None else None
+
+    def _opened(self, device: str, conversation: _Conversation) -> _Session | None:
+        session, given_up = self._sessions.begin(device, conversation)
+        for one in given_up:
+            victim = one.device
+            self._limited.warn("evicted", victim, lambda: sentences.given_up_for_others(victim, self._max_open))  # noqa: B023
+        if session is None:
+            self._limited.warn("no room", device, lambda: sentences.no_room(device, self._max_open))
+        return session
+
+    async def _next_step(self, session: _Session, eap: bytes, received: ReceivedRequest) -> Reply | None:
+        conversation = session.conversation
+        if conversation is None:
+            return refusal(received)
+        return await self._guarded(session, self._fed(conversation.machine, eap, received), received)
+
+    def _fed(self, machine: EapAuthenticator, eap: bytes, received: ReceivedRequest) -> list[Action]:
+        mtu = mtu_bytes(received.packet.attributes, self._max_fragment_bytes)
+        return machine.receive(eap, self._reactor.seconds(), mtu)
+
+    async def _guarded(self, session: _Session, actions: Sequence[Action], received: ReceivedRequest) -> Reply | None:
+        """Carry out what the machine wants; whatever goes wrong, the conversation ends, and in a failure."""
+        try:
+            return await self._carried_out(session, actions, received)
+        except CancelledError:
+            self._sessions.end(session, None, self._reactor.seconds())
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it lets nobody in, and the device gets an EAP-Failure
+            self._log.failure("{sentence}", sentence=handler_fault(received.device_address))
+            return self._ended(session, refusal(received))
+
+    async def _carried_out(
+        self, session: _Session, actions: Sequence[Action], received: ReceivedRequest
+    ) -> Reply | None:
+        conversation = session.conversation
+        if conversation is None:
+            return refusal(received)
+        action = actions[0] if actions else _SURPRISED
+        while isinstance(action, JudgeAnswer):
+            login, machine = conversation.login, conversation.machine
+            judgement = await login.judge(action.identity, action.answer, received, machine.summary)
+            session.kept = login.proven
+            answered = machine.answer_judged(judgement, self._reactor.seconds())
+            action = answered[0] if answered else _SURPRISED
+        return self._replied(session, conversation, action, received)
+
+    def _replied(
+        self, session: _Session, conversation: _Conversation, action: Action, received: ReceivedRequest
+    ) -> Reply | None:
+        if isinstance(action, SendRequest):
+            wanted = action
+            return self._challenged(session, conversation, lambda state: challenge_attributes(wanted, state))
+        if isinstance(action, Discard):
+            last = conversation.machine.last_request
+            return self._challenged(session, conversation, lambda state: repetition_attributes(last, state))
+        if isinstance(action, Succeed) and conversation.login.accepted:
+            return self._ended(session, self._accept(action, conversation.login))
+        reason = action.reason if isinstance(action, Fail) else "a success that nobody decided"
+        self._say_failed(session, conversation, reason)
+        failure = (
+            Reply(Code.ACCESS_REJECT, reject_attributes(action)) if isinstance(action, Fail) and action.eap else None
+        )
+        return self._ended(session, failure or refusal(received))
+
+    def _challenged(
+        self, session: _Session, conversation: _Conversation, attributes: Callable[[bytes], list[Attribute]]
+    ) -> Reply:
+        now = self._reactor.seconds()
+        until = conversation.machine.next_timeout()
+        return self._sessions.go_on(
+            session, lambda state: Reply(Code.ACCESS_CHALLENGE, attributes(state)), now if until is None else until, now
+        )
+
+    def _accept(self, success: Succeed, login: EapLogin) -> Reply:
+        username = success.identity.encode("utf-8", "surrogateescape")
+
+        def attributes(answered: ReceivedRequest) -> list[Attribute]:
+            packet, secret = answered.packet, answered.secret.reveal()
+            made = accept_attributes(
+                success, packet.attributes, secret, packet.authenticator, self._random_bytes, username
+            )
+            return [*made, *login.granted(answered)]
+
+        return Reply(Code.ACCESS_ACCEPT, attributes)
+
+    def _ended(self, session: _Session, reply: Reply) -> Reply:
+        self._sessions.end(session, reply, self._reactor.seconds())
+        return reply
+
+    # ── conversations that end by themselves ───────────────────────────────────────────────────────────────────
+
+    def _sweep(self) -> None:
+        self._sweeping = self._reactor.callLater(SWEEP_S, self._sweep)
+        now = self._reactor.seconds()
+        for session in self._sessions.expire(now):
+            if session.conversation is not None:
+                self._say_abandoned(session, session.conversation, now)
+
+    def _say_failed(self, session: _Session, conversation: _Conversation, reason: str) -> None:
+        login, machine, device = conversation.login, conversation.machine, session.device
+        if login.accepted:
+            sentence = sentences.failed_after_the_answer(login.login_id, device, reason)
+            self._log.warn("{sentence}", sentence=sentence)
+        elif not machine.answers:
+            sentence = sentences.conversation_failed(login.login_id, device, machine.outer_identity, reason)
+            self._log.warn("{sentence}", sentence=sentence)
+
+    def _say_abandoned(self, session: _Session, conversation: _Conversation, now: float) -> None:
+        login, machine = conversation.login, conversation.machine
+        reasons = [action.reason for action in machine.timeout(now) if isinstance(action, Fail)]
+        if login.accepted:
+            waited_s = now - conversation.began_at
+            sentence = sentences.gave_up_before_the_answer(login.login_id, session.device, waited_s)
+            self._log.warn("{sentence}", sentence=sentence)
+        elif machine.answers or reasons:
+            self._log.debug("Login {login_id}: given up: {reasons}.", login_id=login.login_id, reasons=reasons)
