@@ -117,6 +117,21 @@ class SambaDomain:
         sid = self.read(group_dn(group), "objectSid")
         self.modify(_replace(account.dn, "primaryGroupID", sid.rpartition("-")[2]))
 
+    def make_administrator(self, account: Account) -> None:
+        """Let an account read everything."""
+        self.modify(f"dn: {group_dn('Domain Admins')}\nchangetype: modify\nadd: member\nmember: {account.dn}\n")
+
+    def add_policy(self, account: Account, threshold: int) -> None:
+        """Give a user a fine-grained password policy, by which this many wrong passwords lock."""
+        window = -30 * 60 * 10_000_000
+        lines = [f"dn: CN=policy{threshold},CN=Password Settings Container,CN=System,{BASE}"]
+        lines += ["objectClass: msDS-PasswordSettings", f"msDS-PasswordSettingsPrecedence: {threshold}"]
+        lines += ["msDS-PasswordReversibleEncryptionEnabled: FALSE", "msDS-PasswordComplexityEnabled: FALSE"]
+        lines += ["msDS-PasswordHistoryLength: 0", "msDS-MinimumPasswordLength: 0", "msDS-MinimumPasswordAge: 0"]
+        lines += [f"msDS-MaximumPasswordAge: {-(2**63)}", f"msDS-LockoutThreshold: {threshold}"]
+        lines += [f"msDS-LockoutObservationWindow: {window}", f"msDS-LockoutDuration: {window}"]
+        self._tool("ldbadd", "\n".join([*lines, f"msDS-PSOAppliesTo: {account.dn}", ""]))
+
     def expire_password(self, account: Account) -> None:
         """Let the password of a user be years old."""
         self.modify(_replace(account.dn, "pwdLastSet", str(NEVER_IN_2019)), _KEEP_HASHES)

@@ -7,10 +7,13 @@ account was counted is read from the directory's own database.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from duoproxy.radius.packet import Code
 from tests.peers.directory_lab import DirectoryLab, Login, running_directory_lab
+from tests.peers.raw_device import exchange, login_request
 from tests.peers.samba import (
     BASE,
     DOMAIN,
@@ -46,8 +49,26 @@ REFUSED = {
     "pwexpired": PWEXPIRED,
     "nologonhours": Account("nologonhours", more={"logonHours": bytes(21)}),
 }
+UMLAUT_PASSWORD = "Pässwörd€1!"
+UMLAUT = Account("umlaut", password=UMLAUT_PASSWORD)
+BOUND = Account("bound", more={"userWorkstations": "PC1"})
+ADMINISTRATOR = Account("svc-admin", password=SERVICE_PASSWORD)
+TEN, TWO = Account("ten"), Account("two")
+"""Who has a fine-grained policy, by which so many wrong passwords lock."""
 COUNTED = {
-    name: Account(name) for name in ("once", "thrice", "outsider", "again", "reset", "unlock", "ntlm", "unshielded")
+    name: Account(name)
+    for name in (
+        "at-once",
+        "at-once-ntlm",
+        "once",
+        "thrice",
+        "outsider",
+        "again",
+        "reset",
+        "unlock",
+        "ntlm",
+        "unshielded",
+    )
 }
 APPENDING = {
     "append0": Account("append0"),
@@ -58,8 +79,9 @@ APPENDING = {
 }
 ACCOUNTS = [
     Account(SERVICE, password=SERVICE_PASSWORD),
+    ADMINISTRATOR,
     Account("svc-wrong"),
-    *(ALICE, BOB, CAROL, DAVE, ERIN, LOCKED, PAER, WEIRD),
+    *(ALICE, BOB, CAROL, DAVE, ERIN, LOCKED, PAER, WEIRD, UMLAUT, BOUND, TEN, TWO),
     Account("longname", more={"mail": f"{LONG_NAME}@example.test"}),
     Account("twin1", more={"mail": "twin@example.test"}),
     Account("twin2", more={"mail": "twin@example.test"}),
@@ -119,6 +141,9 @@ def domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SambaDomain]:
         made.set_primary_group(DAVE, "VPN Primary")
         made.set_primary_group(ERIN, "VPN Inner Primary")
         made.expire_password(PWEXPIRED)
+        made.make_administrator(ADMINISTRATOR)
+        made.add_policy(TEN, 10)
+        made.add_policy(TWO, 2)
         made.run()
         yield made
 
@@ -150,6 +175,14 @@ def lab(domain: SambaDomain, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "group-missing": {**plain, "security_group_dn": group_dn("Nobody Made It")},
         "group-ntlm": {**ntlm, "security_group_dn": group_dn("VPN Nested"), "nested_groups": "true"},
         "unshielded": {**plain, "lockout_shield": "false"},
+        "service-upn": {**ntlm, "service_account_username": f"{SERVICE}@{REALM}"},
+        "service-domain": {**ntlm, "service_account_username": rf"{DOMAIN}\{SERVICE}"},
+        "service-domain-plain": {**plain, "service_account_username": rf"{DOMAIN}\{SERVICE}"},
+        "gc": {**plain, "port": 3268, "security_group_dn": group_dn("VPN Users")},
+        "gc-ldaps": {**plain, "port": 3269, "transport": "ldaps"},
+        "workstation": {**ntlm, "ntlm_domain": DOMAIN, "ntlm_workstation": "PC1"},
+        "other-domain": {**ntlm, "ntlm_domain": "OTHER"},
+        "administrator": {**plain, "service_account_username": ADMINISTRATOR.name},
         "wrong-service": {**plain, "service_account_username": "svc-wrong", "service_account_password": WRONG},
     }
     with running_directory_lab(tmp_path_factory.mktemp("lab") / "proxy", clients) as running:
@@ -189,6 +222,42 @@ def refused(login: Login, domain: SambaDomain, sentence: str, port: int = 389) -
 def test_a_user_logs_in_by_each_form_of_the_name(lab: DirectoryLab, label: str, user: str) -> None:
     r"""Simple binds in TLS, sealed NTLM; `user`, `DOMAIN\user`, `user@domain`; comma, parentheses, umlaut."""
     assert lab.login(label, user, PASSWORD).cause == "approved"
+
+
+@pytest.mark.parametrize("label", ["starttls", "ntlm"])
+def test_a_password_with_letters_beyond_ascii(lab: DirectoryLab, label: str) -> None:
+    """UTF-8 in a simple bind, UTF-16 in NTLM."""
+    assert lab.login(label, "umlaut", UMLAUT_PASSWORD).cause == "approved"
+
+
+@pytest.mark.parametrize(
+    "label", ["service-upn", "service-domain", "service-domain-plain", "gc", "gc-ldaps", "administrator", "workstation"]
+)
+def test_forms_of_the_service_account_and_the_global_catalogue(lab: DirectoryLab, label: str) -> None:
+    r"""The service account as UPN and as DOMAIN\user; ports 3268 and 3269; ntlm_domain and ntlm_workstation."""
+    assert lab.login(label, "alice", PASSWORD).cause == "approved"
+
+
+def test_a_domain_that_the_server_does_not_know(lab: DirectoryLab, domain: SambaDomain) -> None:
+    """ntlm_domain is wrong: the log names it."""
+    login = lab.login("other-domain", "alice", PASSWORD)
+    assert (login.accepted, login.shown, login.cause) == (False, "", "primary-unreachable")
+    assert login.detail == (
+        f"directory {domain.address}:389: it reaches no domain controller of the account's domain, data 51f; check "
+        "ntlm_domain, and the trust between the domains"
+    )
+
+
+def test_an_account_that_may_log_in_from_one_workstation_only(lab: DirectoryLab, domain: SambaDomain) -> None:
+    """ntlm_workstation is what the domain controller compares; without it, and in simple binds, it refuses."""
+    assert lab.login("workstation", "bound", PASSWORD).cause == "approved"
+    for label in ("ntlm", "starttls"):
+        refused(
+            lab.login(label, "bound", PASSWORD),
+            domain,
+            "the account may not log in from here, data 531; add the domain controller and the value of "
+            "ntlm_workstation to the computers that it may log on to",
+        )
 
 
 @pytest.mark.parametrize(("label", "port"), [("starttls", 389), ("ldaps", 636), ("ntlm", 389)])
@@ -370,6 +439,22 @@ def test_a_device_that_repeats_a_wrong_password_does_not_lock_the_account(
     assert domain.bad_passwords(account) == 0
 
 
+@pytest.mark.parametrize(("label", "user"), [("starttls", "at-once"), ("ntlm", "at-once-ntlm")])
+def test_a_device_that_logs_in_several_times_at_once_costs_one_count(
+    lab: DirectoryLab, domain: SambaDomain, label: str, user: str
+) -> None:
+    """Five logins with the same wrong password, at once: one is tried, the others are refused with it."""
+
+    def ask(_: int) -> int | None:
+        answer = exchange(lab.lab.addresses[label], login_request(user, WRONG.encode()))
+        return answer[0] if answer else None
+
+    with ThreadPoolExecutor(5) as devices:
+        assert list(devices.map(ask, range(5))) == [Code.ACCESS_REJECT] * 5
+    assert domain.bad_passwords(COUNTED[user]) == 1
+    assert lab.login(label, user, PASSWORD).cause == "approved"
+
+
 def test_a_success_makes_the_shield_forget(lab: DirectoryLab, domain: SambaDomain) -> None:
     """After a success the directory counts from 0 again, and the same wrong password is asked for again."""
     account = COUNTED["again"]
@@ -439,6 +524,28 @@ def test_append_mode_repeated_costs_nothing(lab: DirectoryLab, domain: SambaDoma
         assert not lab.login("starttls", account.name, f"{WRONG},123456").accepted
         assert domain.bad_passwords(account) == 2
     assert lab.login("starttls", account.name, PASSWORD).cause == "approved"
+
+
+def test_append_mode_goes_by_the_policy_of_the_account(lab: DirectoryLab, domain: SambaDomain) -> None:
+    """A fine-grained policy that can be read: two tries up to 7 of 10, then one; of 2, one from the beginning."""
+    domain.unlock(TEN)
+    counts = []
+    for number in range(6):
+        assert not lab.login("administrator", "ten", f"{WRONG}{number},123456").accepted
+        counts.append(domain.bad_passwords(TEN))
+    assert counts == [2, 4, 6, 8, 9, 10]
+    assert not lab.login("administrator", "two", f"{WRONG},123456").accepted
+    assert domain.bad_passwords(TWO) == 1
+
+
+def test_append_mode_where_the_policy_cannot_be_read(lab: DirectoryLab, domain: SambaDomain) -> None:
+    """An ordinary service account may not read it: one second try for this user in 30 minutes, and no further one."""
+    domain.unlock(TEN)
+    counts = []
+    for number in range(3):
+        assert not lab.login("starttls", "ten", f"{WRONG} unread {number},123456").accepted
+        counts.append(domain.bad_passwords(TEN))
+    assert counts == [2, 3, 4]
 
 
 def test_a_factor_behind_the_password_is_taken_off(lab: DirectoryLab, domain: SambaDomain) -> None:
