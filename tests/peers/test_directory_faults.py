@@ -59,6 +59,18 @@ FAULTS: dict[str, tuple[Meddle, str]] = {
     "notice": (says(NOTICE), 'it closed the connection, result 52: "going down"; look at its log'),
 }
 
+# BindResponse: success, for a message that nobody sent.
+SUCCESS_FOR_NOBODY = bytes.fromhex("300c02016361070a010004000400")
+BIND_FAULTS = {
+    **FAULTS,
+    "busy": (says(BUSY), "it is busy (busy), result 51; look at its log"),
+    "nobody's": (
+        says(SUCCESS_FOR_NOBODY),
+        f"what came is not LDAP: an answer to message 99, which was not asked; {TO_THE_DIRECTORY}",
+    ),
+}
+"""What may become of the answer to a user's bind."""
+
 BAD_FIRST = {**{fault: FAULTS[fault][0] for fault in ("mute", "garbage", "reset")}, "busy": says(BUSY)}
 """What the first of two servers may do, so that the second is asked."""
 
@@ -215,6 +227,25 @@ def test_a_fault_in_an_answer(faults: Faults, fault: str, connected: bool) -> No
     meddle, sentence = FAULTS[fault]
     faults.hop.meddle = meddle
     faults.refused(sentence)
+    faults.hop.meddle = tcp_relay.honest
+    faults.works()
+
+
+@pytest.mark.parametrize("fault", BIND_FAULTS)
+def test_a_fault_in_the_answer_to_a_users_bind(faults: Faults, fault: str) -> None:
+    """The user was found and the password was sent: whatever comes but the answer, nobody is let in."""
+    meddle, sentence = BIND_FAULTS[fault]
+    found: list[bytes] = []
+
+    def after_search(client: socket.socket, answer: bytes) -> bool:
+        if found:
+            return meddle(client, answer)
+        found.extend([answer] if b"uid=alice" in answer else [])
+        return tcp_relay.honest(client, answer)
+
+    faults.hop.meddle = after_search
+    faults.refused(sentence)
+    assert found
     faults.hop.meddle = tcp_relay.honest
     faults.works()
 
