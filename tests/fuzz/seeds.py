@@ -9,6 +9,8 @@ import json
 import sys
 from pathlib import Path
 
+from ldaptor.protocols import pureldap
+
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -211,10 +213,22 @@ def _web() -> Seeds:
     }
 
 
+def _search() -> bytes:
+    match = pureldap.LDAPFilter_and(
+        [pureldap.LDAPFilter_present("cn"), pureldap.LDAPFilter_not(pureldap.LDAPFilter_present("x"))]
+    )
+    asked = pureldap.LDAPSearchRequest(baseObject=b"DC=corp,DC=example", filter=match, attributes=["cn", "1.1"])
+    return bytes(pureldap.LDAPMessage(asked, id=3).toWire())
+
+
 def _ldap() -> Seeds:
     bind = bytes.fromhex("300c020101600702010304008000")
     answer = bytes.fromhex("30840000001002010161840000000 70a010004000400".replace(" ", ""))
     refusal = b"80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data 52e, v1db1"
+    name = "CORP".encode("utf-16-le")
+    # MS-NLMP §2.2.1.2: target name, flags, challenge, target information, version; then the two that are pointed to.
+    challenge = bytes.fromhex("0200000008000800380000003582898a") + bytes(range(8)) + bytes(8)
+    challenge += bytes.fromhex("10001000400000000a00614a0000000f") + name + b"\2\0\x08\0" + name + bytes(4)
     facts = (
         b"",
         b"513",
@@ -228,6 +242,21 @@ def _ldap() -> Seeds:
     )
     return {
         "ldap_framing": {"bind": b"\0" + bind, "answer": b"\1" + answer, "several": b"\5" + bind + answer + bind[:5]},
+        "ldap_messages": {
+            "bind": b"\0" + bind,
+            "search": b"\0" + _search(),
+            "unbind": b"\1" + bytes.fromhex("30050201034200"),
+            "extended": b"\0" + bytes.fromhex("300c02010477078005") + b"1.2.3",
+            "delete": b"\0" + bytes.fromhex("300702010a4a02") + b"dc",
+            "entry": bytes.fromhex("301a02010164150402") + b"dc" + bytes.fromhex("300f300d0402636e310704016104026263"),
+            "result": answer,
+            "refused": bytes.fromhex("3011020101610c0a013104000405746573742e"),
+        },
+        "ldap_ntlm": {
+            "challenge": b"\1NTLMSSP\0" + challenge,
+            "sealed": b"\1\1\0\0\0" + bytes(12) + b"sealed",
+            "nothing": b"\0",
+        },
         "ldap_answers": {
             "refused": b"1" + refusal,
             "entry": b"\0".join(facts),
