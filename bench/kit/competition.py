@@ -21,6 +21,7 @@ from bench.kit.processes import (
     python,
     tls_trusting,
 )
+from bench.kit.radius_load import user_name
 from duoproxy.sandbox.certificates import make_certificates
 
 KIT = Path(__file__).parent
@@ -83,6 +84,8 @@ def start_duoproxy(
     upstream_port: int | None,
     transaction: str = "blocking",
     profile: Path | None = None,
+    client: str = "",
+    exempt: int = 0,
 ) -> Process:
     """Start our proxy.
 
@@ -94,19 +97,21 @@ def start_duoproxy(
         upstream_port: the RADIUS server that checks passwords; None: [duo_only_client].
         transaction: how a push is waited for.
         profile: where the samples of run_proxy.py go; None: none are taken.
+        client: a client section, instead of the two above.
+        exempt: so many of the device's users need no second factor.
     """
     own = folder / f"duoproxy-{transaction}"
     own.mkdir(exist_ok=True)
-    if upstream_port is None:
-        client = "[duo_only_client]\n"
-    else:
+    if upstream_port is not None:
         client = f"[radius_client]\nhost={LOOPBACK}\nport={upstream_port}\nsecret={SECRET}\n"
+    client = client or "[duo_only_client]"
     configuration = own / "authproxy.cfg"
     configuration.touch(mode=0o600)
     configuration.write_text(
-        f"[main]\nlog_dir={own}\ninterface={LOOPBACK}\n{client}[radius_server_auto]\nikey={IKEY}\nskey={SKEY}\n"
+        f"[main]\nlog_dir={own}\ninterface={LOOPBACK}\n{client}\n[radius_server_auto]\nikey={IKEY}\nskey={SKEY}\n"
         f"api_host=localhost:{api.port}\nhttp_ca_certs_file={api.ca_file}\nport={port}\nfailmode=secure\n"
-        f"radius_ip_1={LOOPBACK}\nradius_secret_1={SECRET}\n",
+        f"radius_ip_1={LOOPBACK}\nradius_secret_1={SECRET}\n"
+        + "".join(f"exempt_username_{number + 1}={user_name(number)}\n" for number in range(exempt)),
         "utf-8",
     )
     arguments = ["-n", "--pidfile=", "duoauthproxy", "-c", str(configuration)]
@@ -154,7 +159,7 @@ class Measured:
         return 1e6 * self.cpu_s / self.accepted if self.accepted else 0.0
 
 
-def start_load(folder: Path, port: int, core: int, logins: int, **options: float) -> Process:
+def start_load(folder: Path, port: int, core: int, logins: int, **options: float | str) -> Process:
     """Start the device; options as radius_load.py has them."""
     arguments = ["--port", str(port), "--secret", SECRET, "--logins", str(logins)]
     for name, value in options.items():
@@ -169,11 +174,18 @@ def load_result(load: Process) -> dict[str, Any]:
 
 
 def measure(
-    server: Process, core: int, load_core: int, folder: Path, port: int, logins: int, in_flight: int
+    server: Process,
+    core: int,
+    load_core: int,
+    folder: Path,
+    port: int,
+    logins: int,
+    in_flight: int,
+    **options: float | str,
 ) -> Measured:
     """Run one load against a server, with at most so many logins in flight, and account for it."""
     cpu, busy, began = server.cpu_s(), machine_busy_s(core), time.monotonic()
-    with start_load(folder, port, load_core, logins, in_flight=in_flight) as load:
+    with start_load(folder, port, load_core, logins, in_flight=in_flight, **options) as load:
         load.wait(LOAD_DEADLINE_S)
         result = load_result(load)
     cpu_s = server.cpu_s() - cpu

@@ -34,7 +34,7 @@ def start_upstream(folder: Path, port: int, core: int) -> Process:
     (folder / "upstream").mkdir(exist_ok=True)
     (folder / "upstream/users").write_text(f'DEFAULT Cleartext-Password := "{PASSWORD}"\n', "ascii")
     sections = "authorize {\n\tfiles\n\tpap\n}\nauthenticate {\n\tAuth-Type PAP {\n\t\tpap\n\t}\n}"
-    return _start(folder / "upstream", port, core, modules, sections, threads=8)
+    return start_freeradius(folder / "upstream", port, core, modules, sections, threads=8)
 
 
 def start_proxy(
@@ -54,6 +54,7 @@ def start_proxy(
     """
     own = folder / way.value
     own.mkdir(exist_ok=True)
+    environment: dict[str, str] = {}
     if upstream_port is None:
         decide, proxying = "update control {\n\t\tAuth-Type := Accept\n\t}", "proxy_requests = no"
     else:
@@ -61,14 +62,18 @@ def start_proxy(
     if way is Way.REST:
         modules, call = _rest(api_port, ca_file, threads), "rest.authorize\n\trest.post-auth"
     else:
-        shutil.copy(PYTHON_MODULE, own / PYTHON_MODULE.name)
-        modules, call = _PYTHON, "python3"
+        (modules, environment), call = python_call(own, api_port, ca_file), "python3"
     sections = f"authorize {{\n\t{decide}\n}}\nauthenticate {{\n}}\npost-auth {{\n\t{call}\n}}"
-    environment = {"DUO_PORT": str(api_port), "DUO_CA": str(ca_file), "DUO_IKEY": IKEY, "DUO_SKEY": SKEY}
-    return _start(own, port, core, modules, sections, threads, proxying, environment)
+    return start_freeradius(own, port, core, modules, sections, threads, proxying, environment)
 
 
-def _start(
+def python_call(folder: Path, api_port: int, ca_file: Path) -> tuple[str, dict[str, str]]:
+    """Put freeradius_duo.py into a folder; give the module that calls it (`python3`) and the environment it needs."""
+    shutil.copy(PYTHON_MODULE, folder / PYTHON_MODULE.name)
+    return _PYTHON, {"DUO_PORT": str(api_port), "DUO_CA": str(ca_file), "DUO_IKEY": IKEY, "DUO_SKEY": SKEY}
+
+
+def start_freeradius(
     folder: Path,
     port: int,
     core: int,
@@ -78,6 +83,18 @@ def _start(
     proxying: str = "proxy_requests = no",
     environment: dict[str, str] | None = None,
 ) -> Process:
+    """Start a FreeRADIUS.
+
+    Args:
+        folder: where its configuration goes.
+        port: where it listens.
+        core: the core it may use.
+        modules: their configuration.
+        sections: authorize, authenticate and post-auth of its one server.
+        threads: how many logins it can work on at once.
+        proxying: proxy_requests, and what belongs to it.
+        environment: variables for its modules.
+    """
     folder.mkdir(exist_ok=True)
     (folder / "dictionary").write_text("", "ascii")
     (folder / "radiusd.conf").write_text(_radiusd(folder, port, modules, sections, threads, proxying), "utf-8")

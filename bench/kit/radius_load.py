@@ -1,6 +1,7 @@
 """A RADIUS device that asks as fast as it is answered, or at a given rate, and measures each login.
 
-Every request is of another user, signed, and sent once: a server that loses it has lost it. A process of its own:
+Every request is of another user (or of the next of so many), signed, and sent once: a server that loses it has lost
+it. A process of its own:
 
     python bench/kit/radius_load.py --port 18120 --secret testing123 --logins 2000 --in-flight 32
     python bench/kit/radius_load.py --port 18120 --secret testing123 --logins 5000 --per-second 500 --wait 60
@@ -33,12 +34,17 @@ PASSWORD: Final = b"correct horse"
 _Place = tuple[socket.socket, int]
 
 
-def make_request(number: int, identifier: int, secret: bytes) -> bytes:
+def user_name(number: int) -> str:
+    """Give the name of a user."""
+    return f"user{number:06d}"
+
+
+def make_request(number: int, user: int, identifier: int, secret: bytes, password: bytes) -> bytes:
     """Write the Access-Request of one user, as a VPN gateway sends it."""
     authenticator = os.urandom(16)
     attributes = [
-        (Type.USER_NAME, b"user%06d" % number),
-        (Type.USER_PASSWORD, hide_password(PASSWORD, secret, authenticator)),
+        (Type.USER_NAME, user_name(user).encode("ascii")),
+        (Type.USER_PASSWORD, hide_password(password, secret, authenticator)),
         (4, bytes((192, 0, 2, 1))),
         (5, number.to_bytes(4, "big")),
         (61, (5).to_bytes(4, "big")),
@@ -52,8 +58,19 @@ def make_request(number: int, identifier: int, secret: bytes) -> bytes:
 class Load:
     """The requests, the places where they wait, and what came back."""
 
-    def __init__(self, port: int, secret: bytes, logins: int, in_flight: int) -> None:
-        """Open as many sockets as the requests in flight need, and write all requests."""
+    def __init__(
+        self, port: int, secret: bytes, logins: int, in_flight: int, users: int = 0, password: bytes = PASSWORD
+    ) -> None:
+        """Open as many sockets as the requests in flight need.
+
+        Args:
+            port: of the server.
+            secret: shared with it.
+            logins: how many.
+            in_flight: how many of them at once.
+            users: so many users log in, in turn; 0: each login is of another user.
+            password: everybody's.
+        """
         sockets = [_open(port) for _ in range(-(-in_flight // IDENTIFIERS))]
         self._free: deque[_Place] = deque((place, identifier) for identifier in range(IDENTIFIERS) for place in sockets)
         while len(self._free) > in_flight:
@@ -63,6 +80,8 @@ class Load:
         for number in self._sockets:
             self._poll.register(number, select.EPOLLIN)
         self._secret = secret
+        self._users = users or logins
+        self._password = password
         self._unsent = deque(range(logins))
         self._sent: dict[tuple[int, int], float] = {}
         self.took_s: list[float] = []
@@ -105,7 +124,7 @@ class Load:
 
     def _send(self, number: int) -> None:
         place, identifier = self._free.popleft()
-        octets = make_request(number, identifier, self._secret)
+        octets = make_request(number, number % self._users, identifier, self._secret, self._password)
         self._sent[place.fileno(), identifier] = time.monotonic()
         place.send(octets)
 
@@ -143,8 +162,12 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=0, help="at most so many at once (default: all)")
     parser.add_argument("--per-second", type=float, default=0.0, help="send at this rate (default: as answered)")
     parser.add_argument("--wait", type=float, default=20.0, help="seconds to wait for an answer (default 20)")
+    parser.add_argument("--users", type=int, default=0, help="so many users, in turn (default: all different)")
+    parser.add_argument("--password", default=PASSWORD.decode(), help=f"everybody's (default: {PASSWORD.decode()})")
     options = parser.parse_args()
-    load = Load(options.port, options.secret.encode(), options.logins, options.in_flight or options.logins)
+    in_flight = options.in_flight or options.logins
+    secret, password = options.secret.encode(), options.password.encode()
+    load = Load(options.port, secret, options.logins, in_flight, options.users, password)
     started = load.run(options.per_second, options.wait)
     took = sorted(load.took_s) or [0.0]
     result = {

@@ -11,6 +11,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 from types import FrameType
@@ -41,6 +44,7 @@ class Sampler:
     def __init__(self) -> None:
         """Begin with nothing."""
         self._stacks: Counter[tuple[str, ...]] = Counter()
+        self._own_s = 0.0
 
     def start(self) -> None:
         """Begin to sample the process's own CPU time."""
@@ -48,6 +52,10 @@ class Sampler:
         signal.setitimer(signal.ITIMER_PROF, SAMPLE_CPU_S, SAMPLE_CPU_S)
 
     def _sample(self, _signal: int, frame: FrameType | None) -> None:
+        own_s = time.thread_time()
+        if own_s - self._own_s < SAMPLE_CPU_S / 2:  # signals come to the main thread, also for what others used
+            frame = _busy_thread() or frame
+        self._own_s = own_s
         files: list[str] = []
         while frame is not None:
             file = frame.f_code.co_filename
@@ -60,6 +68,15 @@ class Sampler:
         """Stop, and write what was found: a list of [count, files]."""
         signal.setitimer(signal.ITIMER_PROF, 0)
         file.write_text(json.dumps([[count, files] for files, count in self._stacks.items()]), "utf-8")
+
+
+def _busy_thread() -> FrameType | None:
+    """The stack of a thread of the pool that is at work; None when all of them wait."""
+    main = threading.main_thread().ident
+    for number, frame in sys._current_frames().items():
+        if number != main and not frame.f_code.co_filename.endswith(("/threading.py", "/queue.py")):
+            return frame
+    return None
 
 
 def main() -> None:

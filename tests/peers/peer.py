@@ -58,6 +58,7 @@ PEERS: tuple[Peer, ...] = (
     Peer("freeradius", "freeradius", ("freeradius", "radiusd"), services=("freeradius.service",)),
     Peer("freeradius-rest", "freeradius-rest", files=("usr/lib/freeradius/rlm_rest.so",)),
     Peer("freeradius-python3", "freeradius-python3", files=("usr/lib/freeradius/rlm_python3.so",)),
+    Peer("freeradius-ldap", "freeradius-ldap", files=("usr/lib/freeradius/rlm_ldap.so",)),
     Peer("slapd", "slapd", ("slapd",), services=("slapd.service",)),
     Peer("ldapsearch", "ldap-utils", ("ldapsearch",)),
     Peer("samba", "samba-ad-dc", ("samba",), services=("samba-ad-dc.service",)),
