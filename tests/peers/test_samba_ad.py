@@ -556,11 +556,6 @@ def test_a_factor_behind_the_password_is_taken_off(lab: DirectoryLab, domain: Sa
 
 def test_a_wrong_service_password_is_tried_once(lab: DirectoryLab, domain: SambaDomain) -> None:
     """Start and logins together try a refused service account once: it does not lock."""
-    details = {lab.login("wrong-service", "alice", PASSWORD).detail.split(" and is tried")[0] for _ in range(4)}
-    assert details == {
-        f"directory {domain.address}:389: the service account was refused (name or password is wrong, data 52e)"
-    }
-    assert domain.bad_passwords(Account("svc-wrong")) == 1
     lab.said(
         "wrong-service",
         "error",
@@ -568,3 +563,8 @@ def test_a_wrong_service_password_is_tried_once(lab: DirectoryLab, domain: Samba
         "is not locked, it is not tried again for 60 seconds; until then no user of this section can log in. Check "
         "service_account_username and service_account_password.",
     )
+    details = {lab.login("wrong-service", "alice", PASSWORD).detail.split(" and is tried")[0] for _ in range(4)}
+    assert details == {
+        f"directory {domain.address}:389: the service account was refused (name or password is wrong, data 52e)"
+    }
+    assert domain.bad_passwords(Account("svc-wrong")) == 1
