@@ -66,11 +66,14 @@ class EapLogin(Protocol):
     proven: bool
     accepted: bool
 
-    async def judge(self, identity: str, answer: Secret, received: ReceivedRequest, summary: str) -> Judgement:
-        """Find out what an answer is worth; `summary` says what the tunnel is."""
+    async def judge(self, identity: str, answer: Secret, received: ReceivedRequest, tunnel: str) -> Judgement:
+        """Find out what an answer is worth; `tunnel` says, for the log, where it comes from."""
 
     def granted(self, answered: ReceivedRequest) -> Sequence[Attribute]:
         """Give what an Access-Accept carries beside what EAP puts into it."""
+
+    def abandoned(self) -> None:
+        """The conversation is over; nobody brings a further answer."""
 
 
 @frozen(eq=False)
@@ -212,7 +215,8 @@ class EapServer:
         action = actions[0] if actions else _SURPRISED
         while isinstance(action, JudgeAnswer):
             login, machine = conversation.login, conversation.machine
-            judgement = await login.judge(action.identity, action.answer, received, machine.summary)
+            tunnel = _described(machine, action.identity)
+            judgement = await login.judge(action.identity, action.answer, received, tunnel)
             session.kept = login.proven
             answered = machine.answer_judged(judgement, self._reactor.seconds())
             action = answered[0] if answered else _SURPRISED
@@ -272,6 +276,7 @@ class EapServer:
 
     def _say_failed(self, session: _Session, conversation: _Conversation, reason: str) -> None:
         login, machine, device = conversation.login, conversation.machine, session.device
+        login.abandoned()
         if login.accepted:
             sentence = sentences.failed_after_the_answer(login.login_id, device, reason)
             self._log.warn("{sentence}", sentence=sentence)
@@ -281,6 +286,7 @@ class EapServer:
 
     def _say_abandoned(self, session: _Session, conversation: _Conversation, now: float) -> None:
         login, machine = conversation.login, conversation.machine
+        login.abandoned()
         reasons = [action.reason for action in machine.timeout(now) if isinstance(action, Fail)]
         if login.accepted:
             waited_s = now - conversation.began_at
@@ -288,3 +294,9 @@ class EapServer:
             self._log.warn("{sentence}", sentence=sentence)
         elif machine.answers or reasons:
             self._log.debug("Login {login_id}: given up: {reasons}.", login_id=login.login_id, reasons=reasons)
+
+
+def _described(machine: EapAuthenticator, identity: str) -> str:
+    """What was agreed on, and the name outside the tunnel if it is another one."""
+    outer = machine.outer_identity
+    return machine.summary if outer in ("", identity) else f"{machine.summary}, outside the tunnel {outer!r}"

@@ -25,6 +25,7 @@ from duoproxy.sections.duo_only_client import DuoOnlyClient
 from duoproxy.sections.main import MAIN_SCHEMA
 from duoproxy.sections.radius_client import RadiusClient
 from duoproxy.sections.radius_server_auto import RadiusServerAuto
+from duoproxy.sections.radius_server_eap import RadiusServerEap
 
 ENTRY_POINT_GROUP = "duoproxy.sections"
 
@@ -33,6 +34,7 @@ BUILT_IN: tuple[type[Section], ...] = (
     RadiusClient,
     DuoOnlyClient,
     RadiusServerAuto,
+    RadiusServerEap,
     SandboxDuo,
     SandboxUsers,
     SandboxDirectory,
@@ -45,7 +47,6 @@ PLANNED: Mapping[str, str] = MappingProxyType(
         "radius_server_challenge": f"{_NOT_YET}. Use [radius_server_auto]: users append a factor or passcode.",
         "radius_server_concat": f"{_NOT_YET}. Use [radius_server_auto]: users append a factor or passcode.",
         "radius_server_duo_only": f"{_NOT_YET}. Use [radius_server_auto] with client=duo_only_client.",
-        "radius_server_eap": f"{_NOT_YET}.",
         "radius_server_iframe": f"{_NOT_YET}; the prompt that it showed was retired by Duo. Use [radius_server_auto].",
         "ldap_server_auto": f"{_NOT_YET}.",
         "http_proxy": f"{_NOT_YET}.",

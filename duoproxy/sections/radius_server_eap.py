@@ -1,0 +1,158 @@
+"""[radius_server_eap]: PEAP with GTC: the password and the second factor are asked for inside a TLS tunnel."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from duoproxy.config.schema import Role, SectionSchema
+from duoproxy.eap.authenticator import EapAuthenticator, EapLimits
+from duoproxy.eap.methods.peap import PeapSettings, peap_registry
+from duoproxy.eap.tls_engine import TlsContextError
+from duoproxy.errors import ListenError
+from duoproxy.login.auto_backoff import AutoBackoff
+from duoproxy.login.dialogue import DialogueOptions
+from duoproxy.login.factors import AppendMode
+from duoproxy.login.policy import LoginPolicy, PrimaryDown
+from duoproxy.net.duo_client import DuoClient
+from duoproxy.net.eap_server import EapServer
+from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
+from duoproxy.net.server_certificates import CertificateFault, ExpiryNotice, load_server_certificate
+from duoproxy.radius.relay import PassThrough
+from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
+from duoproxy.sections.duo_server_options import exempt_usernames, failmode, make_duo_client
+from duoproxy.sections.eap_login import SAID_BY_EAP, EapLogins, EapLoginSettings
+from duoproxy.sections.login_shell import LoginShellSettings, RelaysReplies
+from duoproxy.sections.radius_server_eap_options import (
+    EapSettings,
+    eap_advice,
+    eap_findings,
+    make_tls_context,
+    prompt_format,
+)
+from duoproxy.sections.radius_server_options import devices, listens_on, radius_policy
+
+PASSWORD_PROMPT = "Password: "
+FACTOR_PROMPT = "Passcode or factor (push, phone, sms): "
+
+
+class RadiusServerEap(ServerSection):
+    """Answers requests that carry EAP."""
+
+    schema = SectionSchema(
+        name="radius_server_eap",
+        role=Role.SERVER,
+        summary="RADIUS for NetMotion and other devices whose clients speak PEAP with GTC: password and second factor "
+        "are asked for inside a TLS tunnel.",
+        settings_class=EapSettings,
+        takes_client=True,
+        listens=listens_on,
+        check=eap_findings,
+        advise=eap_advice,
+    )
+    settings: EapSettings
+
+    def __init__(self, settings: EapSettings, environment: Environment, client: ClientSection | None = None) -> None:
+        super().__init__(settings, environment, client)
+        self._duo: DuoClient | None = None
+        self._logins: EapLogins | None = None
+        self._eap: EapServer | None = None
+        self._expiry: ExpiryNotice | None = None
+        self._peap: PeapSettings | None = None
+        self._log = Logger(namespace=environment.section_name)
+        self._server = RadiusServer(
+            section_name=environment.section_name,
+            reactor=environment.reactor,
+            devices=devices(settings),
+            policy=radius_policy(settings),
+            handler=self._handle,
+            random_bytes=environment.random_bytes,
+            dictionary=environment.dictionary,
+            debug=settings.debug,
+        )
+
+    def bind(self) -> None:
+        """Take the UDP port, and read the key, which perhaps only root may read."""
+        environment, settings = self.environment, self.settings
+        try:
+            certificate = load_server_certificate(settings.certs, settings.pkey)
+            tls = make_tls_context(settings, certificate)
+        except (CertificateFault, TlsContextError) as fault:
+            raise ListenError(str(fault)) from None
+        asks_password = self._primary().checks_passwords
+        first_prompt = PASSWORD_PROMPT if asks_password else FACTOR_PROMPT
+        self._peap = PeapSettings(tls, first_prompt=first_prompt, crypto_binding=settings.crypto_binding)
+        self._expiry = ExpiryNotice(
+            certificate, environment.section_name, environment.reactor, environment.wall_clock, self._log
+        )
+        self._server.bind(settings.interface, settings.port)
+
+    async def start(self) -> None:
+        """Prepare the way to Duo, then begin to answer."""
+        if self._peap is None or self._expiry is None:
+            raise RuntimeError("bind comes before start")
+        self._duo = make_duo_client(self.settings, self.environment)
+        self._logins = EapLogins(
+            self._shell_settings(), self._eap_settings(), self.environment, self._primary(), self._duo
+        )
+        self._eap = self._make_eap_server(self._peap, self._logins)
+        self._eap.start()
+        self._expiry.start()
+        self._server.start()
+
+    async def stop(self) -> None:
+        """Stop answering; conversations in flight get no answer."""
+        await self._server.stop()
+        if self._expiry is not None:
+            self._expiry.stop()
+        if self._eap is not None:
+            self._eap.stop()
+        if self._duo is not None:
+            await self._duo.stop()
+
+    async def _handle(self, received: ReceivedRequest) -> Reply | None:
+        return await self._eap.handle(received) if self._eap is not None else None
+
+    def _make_eap_server(self, peap: PeapSettings, logins: EapLogins) -> EapServer:
+        environment, settings = self.environment, self.settings
+        methods, limits = peap_registry(peap, environment.random_bytes), EapLimits()
+        return EapServer(
+            section_name=environment.section_name,
+            reactor=environment.reactor,
+            make_machine=lambda now: EapAuthenticator(methods, environment.random_bytes, limits, now),
+            make_login=logins.begin,
+            random_bytes=environment.random_bytes,
+            max_open=settings.max_conversations,
+            max_fragment_bytes=settings.max_fragment_bytes,
+        )
+
+    def _primary(self) -> ClientSection:
+        if self.client is None:
+            raise LookupError(f"[{self.environment.section_name}] was made without its client section")
+        return self.client
+
+    def _shell_settings(self) -> LoginShellSettings:
+        settings, client = self.settings, self._primary()
+        named = PassThrough(settings.pass_through_all, settings.pass_through_attr_names, SAID_BY_EAP)
+        return LoginShellSettings(
+            policy=LoginPolicy(
+                factors=settings.factors,
+                append=AppendMode(settings.allow_concat, settings.delimiter, settings.delimited_password_length),
+                exempt_usernames=exempt_usernames(settings),
+                failmode=failmode(settings),
+                primary_down=PrimaryDown.REJECT,
+            ),
+            pass_through=named.merge(client.pass_through) if isinstance(client, RelaysReplies) else named,
+            client_ip_attr=settings.client_ip_attr,
+            pw_codec=settings.pw_codec,
+            ikey=settings.ikey,
+            client_section=client.environment.section_name,
+        )
+
+    def _eap_settings(self) -> EapLoginSettings:
+        settings = self.settings
+        dialogue = DialogueOptions(
+            prompt_format=prompt_format(settings),
+            factor_prompt=settings.factor_prompt,
+            first_answer_is_factor=not self._primary().checks_passwords,
+        )
+        return EapLoginSettings(dialogue, settings.failure_text, AutoBackoff() if settings.auto_backoff else None)

@@ -1,0 +1,174 @@
+"""The options of [radius_server_eap], and what is wrong or doubtful in them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from duoproxy.config.kinds import AttributeNames, Boolean, Choice, InputFile, Integer, Text
+from duoproxy.config.option import option, settings
+from duoproxy.config.schema import Finding
+from duoproxy.eap.tls_engine import TLS_1_2, TLS_1_3, TlsContextError, TlsServerContext, TlsServerSettings
+from duoproxy.eap_over_radius import DEFAULT_MAX_FRAGMENT_BYTES, MAX_MTU_BYTES, MIN_MTU_BYTES
+from duoproxy.login.prompt import PromptFormat
+from duoproxy.net.eap_sessions import MAX_OPEN
+from duoproxy.net.server_certificates import CertificateFault, ServerCertificate, doubts, load_server_certificate
+from duoproxy.radius.attributes import AttributeId
+from duoproxy.sections.radius_server_options import FactorSettings, factor_findings, radius_advice
+
+MAX_MAX_CONVERSATIONS = 1_000_000
+_TOO_OLD = ("ssl3", "tls1.0", "tls1.1")
+
+
+@settings
+class EapSettings(FactorSettings):
+    """Options of [radius_server_eap]."""
+
+    primary_down: str = option(
+        Choice("reject"),
+        default="reject",
+        help="What a device gets when nobody could check the password: in EAP always a reject with EAP-Failure.",
+    )
+    pass_through_attr_names: frozenset[AttributeId] = option(
+        AttributeNames(),
+        default=frozenset(),
+        help="Attributes that pass through: from the device's request to the primary, and from its reply to the device "
+        "(with radius_client only).",
+        example="Class, Calling-Station-Id",
+    )
+    pass_through_all: bool = option(
+        Boolean(), default=False, help="All attributes pass through, in both directions.", example="true"
+    )
+    allow_concat: bool = option(
+        Boolean(),
+        default=False,
+        restricts=True,
+        help="Whether a factor behind the delimiter of the password is looked for; who appends one is not asked again.",
+        example="true",
+    )
+    certs: Path = option(
+        InputFile(),
+        help="PEM file with the certificate that clients are shown, and behind it those of its issuers.",
+        example="server.pem",
+    )
+    pkey: Path = option(InputFile(), help="PEM file with its private key, not encrypted.", example="server.key")
+    minimum_tls_version: str = option(
+        Choice("ssl3", "tls1.0", "tls1.1", "tls1.2", "tls1.3"),
+        default="tls1.2",
+        restricts=True,
+        help="The lowest version of TLS that is spoken. What is older than tls1.2 means tls1.2.",
+        example="tls1.3",
+    )
+    cipher_list: str = option(
+        Text("a cipher list of OpenSSL"),
+        default="",
+        restricts=True,
+        help="The ciphers of TLS 1.2, as OpenSSL spells them. Without it: OpenSSL's own choice. Those of TLS 1.3 are "
+        "always OpenSSL's.",
+        example="ECDHE+AESGCM",
+    )
+    crypto_binding: bool = option(
+        Boolean(),
+        default=True,
+        help="Whether PEAPv0 clients are asked to prove that they hold the keys of this tunnel. Those that cannot are "
+        "let in all the same; set it to false for one that stumbles over the question.",
+        example="false",
+    )
+    max_fragment_bytes: int = option(
+        Integer(MIN_MTU_BYTES, MAX_MTU_BYTES),
+        default=DEFAULT_MAX_FRAGMENT_BYTES,
+        unit="octets",
+        help="The longest EAP packet that is sent; shorter where the device's Framed-MTU says so.",
+        example="500",
+    )
+    max_conversations: int = option(
+        Integer(1, MAX_MAX_CONVERSATIONS),
+        default=MAX_OPEN,
+        help="How many EAP conversations may be open at once. When there are more, the oldest unfinished one of the "
+        "device that has the most is given up.",
+        example="2000",
+    )
+    factor_prompt: bool = option(
+        Boolean(),
+        default=True,
+        help="Whether the user is asked for a factor after the password. An empty answer, auto, or the password again "
+        "chooses automatically. false: always automatic, unless the user appends one.",
+        example="false",
+    )
+    prompt_format: str = option(
+        Choice("console", "short", "html", "long"),
+        default="console",
+        help="How that question looks: several lines with numbers, one short line, or HTML.",
+        example="short",
+    )
+    failure_text: bool = option(
+        Boolean(),
+        default=True,
+        help="Whether the user is shown why a login failed, in one more question whose answer does not count. Set it "
+        "to false when clients store passwords and show nothing.",
+        example="false",
+    )
+    auto_backoff: bool = option(
+        Boolean(),
+        default=True,
+        help="Whether a station whose push was denied or not answered gets no further automatic push for 60 s, "
+        "doubling to 15 minutes: a client that stores the password and tries again and again would mean a push each "
+        "time.",
+        example="false",
+    )
+
+
+def eap_findings(server: EapSettings) -> Iterable[Finding]:
+    """Find what no single option shows: certificate, key and ciphers are tried."""
+    yield from factor_findings(server)
+    try:
+        certificate = _certificate(server)
+    except CertificateFault as fault:
+        yield (fault.option, fault.what, fault.remedy)
+        return
+    if certificate is None:
+        return
+    try:
+        make_tls_context(server, certificate)
+    except TlsContextError as fault:
+        yield ("cipher_list", f"OpenSSL refuses it: {fault}", "Try it with openssl ciphers, or leave it out")
+
+
+def eap_advice(server: EapSettings) -> Iterable[Finding]:
+    """Find what is doubtful."""
+    yield from radius_advice(server)
+    if server.minimum_tls_version in _TOO_OLD:
+        what = f"{server.minimum_tls_version} is broken and not spoken; TLS 1.2 is the lowest version all the same"
+        yield ("minimum_tls_version", what, "Write tls1.2")
+    if server.prompt_format == "long":
+        yield ("prompt_format", "there is no such format; console is used", "Write console, short or html")
+    try:
+        certificate = _certificate(server)
+    except CertificateFault:
+        return
+    for what, remedy in doubts(certificate, time.time()) if certificate is not None else ():
+        yield ("certs", what, remedy)
+
+
+def prompt_format(server: EapSettings) -> PromptFormat:
+    """The option as the login wants it."""
+    return PromptFormat.CONSOLE if server.prompt_format == "long" else PromptFormat(server.prompt_format)
+
+
+def make_tls_context(server: EapSettings, certificate: ServerCertificate) -> TlsServerContext:
+    """Make the one context of a section.
+
+    Raises:
+        TlsContextError: OpenSSL refuses the ciphers.
+    """
+    minimum = TLS_1_3 if server.minimum_tls_version == "tls1.3" else TLS_1_2
+    return TlsServerContext(TlsServerSettings(certificate.chain, certificate.key, minimum, server.cipher_list))
+
+
+def _certificate(server: EapSettings) -> ServerCertificate | None:
+    """Read the certificate; None when it is not there to be looked at, for instance on another machine."""
+    if not all(file.is_file() and os.access(file, os.R_OK) for file in (server.certs, server.pkey)):
+        return None
+    return load_server_certificate(server.certs, server.pkey)
