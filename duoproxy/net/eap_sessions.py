@@ -117,7 +117,7 @@ class EapSessions(Generic[T]):
         """
         given_up: list[Session[T]] = []
         while self._open >= self._max_open:
-            victim = self._oldest_unfinished()
+            victim = self._oldest_unfinished(device)
             if victim is None:
                 return None, given_up
             self._give_up(victim)
@@ -206,9 +206,14 @@ class EapSessions(Generic[T]):
         session._reply, session._replied_at = reply, now
         session._state, session._fingerprint, session.busy = b"", None, False
 
-    def _oldest_unfinished(self) -> Session[T] | None:
-        for of_device in sorted(self._by_device.values(), key=len, reverse=True):
-            for session in of_device:
+    def _oldest_unfinished(self, newcomer: str) -> Session[T] | None:
+        """Find who has to go; the one that is to come is counted for its device."""
+
+        def share(device: str) -> int:
+            return len(self._by_device[device]) + (device == newcomer)
+
+        for device in sorted(self._by_device, key=share, reverse=True):
+            for session in self._by_device[device]:
                 if not (session.busy or session.kept):
                     return session
         return None
