@@ -11,7 +11,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from duoproxy.ldap.active_directory import ACCOUNT_ATTRIBUTES, AccountFacts, read_account
-from duoproxy.ldap.names import split_username
+from duoproxy.ldap.names import dns_domain_of, split_username
 from duoproxy.ldap.refusals import explain
 from duoproxy.net.ldap_answers import Entry, ResultCode
 from duoproxy.net.ldap_directory import Directory, Scope
@@ -57,6 +57,7 @@ class UserFinder:
         username_attribute: str,
         at_attribute: str,
         condition: Filter | None,
+        netbios_domain: str = "",
     ) -> None:
         """Prepare.
 
@@ -66,12 +67,15 @@ class UserFinder:
             username_attribute: where a plain name stands.
             at_attribute: where a name with an `@` stands.
             condition: what an entry must fulfil beside.
+            netbios_domain: the only domain that may stand before a backslash; empty: any, because it is not known.
         """
         self._directory = directory
         self._search_dn = search_dn
         self._username_attribute = username_attribute
         self._at_attribute = at_attribute
         self._condition = condition
+        domains = (netbios_domain, dns_domain_of(search_dn))
+        self._domains = frozenset(domain.casefold() for domain in domains) if netbios_domain else frozenset()
         self._attributes = tuple(dict.fromkeys((username_attribute, at_attribute, LOGIN_NAME, *ACCOUNT_ATTRIBUTES)))
 
     async def find(self, submitted: str) -> DirectoryUser | NotFound:
@@ -80,6 +84,9 @@ class UserFinder:
         Raises:
             PrimaryUnreachable: no server answered.
         """
+        domain = split_username(submitted.strip()).netbios_domain
+        if domain and self._domains and domain.casefold() not in self._domains:
+            return NotFound(f"the domain {domain!r} before the name is not the one of this directory (ntlm_domain)")
         attribute, name = self._what_to_match(submitted.strip())
         if not name:
             return NotFound("the name is empty")

@@ -9,6 +9,7 @@ A connection that dies under a request is replaced once, by a new one.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -79,9 +80,15 @@ class ServerConnections:
         """
         until = self._reactor.seconds() + limit_s
 
-        async def ask(fresh: bool) -> Answers:
+        async def ask_on(fresh: bool) -> Answers:
             connection = await self._service_connection(until - self._reactor.seconds(), fresh)
             return await connection.request(operation, limit_s=until - self._reactor.seconds())
+
+        async def ask() -> Answers:
+            try:
+                return await ask_on(False)
+            except LdapConnectionLost:
+                return await ask_on(True)
 
         return await self._in_turn(self._searches, limit_s, ask)
 
@@ -97,13 +104,10 @@ class ServerConnections:
         """
         until = self._reactor.seconds() + limit_s
 
-        async def ask(fresh: bool) -> Result:
-            return await self._bind_user(credentials, until, fresh)
+        return await self._in_turn(self._binds, limit_s, lambda: self._bind_user(credentials, until))
 
-        return await self._in_turn(self._binds, limit_s, ask)
-
-    async def _in_turn(self, slots: DeferredSemaphore, limit_s: float, ask: Callable[[bool], Awaitable[_T]]) -> _T:
-        """Ask when there is room; once more, on a new connection, when the first one dies under the request."""
+    async def _in_turn(self, slots: DeferredSemaphore, limit_s: float, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """Ask when there is room."""
         if len(slots.waiting) >= MAX_WAITING:
             raise LdapTooBusy(*sentences.too_many_waiting(MAX_WAITING))
         try:
@@ -111,9 +115,7 @@ class ServerConnections:
         except Expired:
             raise LdapTimeout(*sentences.no_answer(limit_s)) from None
         try:
-            return await ask(False)
-        except LdapConnectionLost:
-            return await ask(True)
+            return await ask()
         finally:
             self._release(slots)
 
@@ -167,10 +169,20 @@ class ServerConnections:
                 each.callback(outcome)
 
     # ── users' ───────────────────────────────────────────────────────────────────────────────────────────────────
-    async def _bind_user(self, credentials: Credentials, until: float, fresh: bool) -> Result:
-        connection = None if fresh else self._take_idle()
-        if connection is None:
-            connection = await self._open(until - self._reactor.seconds(), _nothing)
+    async def _bind_user(self, credentials: Credentials, until: float) -> Result:
+        """Bind on an idle connection or a new one.
+
+        An idle connection that turns out to be dead is replaced once. A new one is not: its server may have counted a
+        wrong password already, and a second try would count it twice.
+        """
+        idle = self._take_idle()
+        if idle is not None:
+            with contextlib.suppress(LdapConnectionLost):
+                return await self._bind_on(idle, credentials, until)
+        connection = await self._open(until - self._reactor.seconds(), _nothing)
+        return await self._bind_on(connection, credentials, until)
+
+    async def _bind_on(self, connection: LdapConnection, credentials: Credentials, until: float) -> Result:
         answered = False
         try:
             result = await bind(self._reactor, connection, credentials, until - self._reactor.seconds())

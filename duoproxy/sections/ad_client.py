@@ -67,7 +67,12 @@ class AdClient(ClientSection):
         self._directory = self._make_directory()
         condition = parse_filter(settings.ldap_filter) if settings.ldap_filter else None
         self._users = UserFinder(
-            self._directory, settings.search_dn, settings.username_attribute, settings.at_attribute, condition
+            self._directory,
+            settings.search_dn,
+            settings.username_attribute,
+            settings.at_attribute,
+            condition,
+            users_ntlm_domain(settings),
         )
         groups = tuple(settings.security_group_dn.values())
         self._groups = GroupCheck(self._directory, groups, nested=settings.nested_groups)

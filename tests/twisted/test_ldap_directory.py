@@ -192,6 +192,13 @@ class FaultTests(DirectoryCase):
         self.assertTrue((await directory.bind_user(ALICE)).succeeded)
         self.assertEqual(len(self.server.connections), 2)
 
+    async def test_new_connection_that_dies_under_a_bind_is_not_replaced(self) -> None:
+        """Its server may have counted a wrong password already: one login must not cost two counts."""
+        self.server.answer = _dies_at(self.server, 1)
+        self.listen()
+        await self.fails(PrimaryUnreachable, self.directory().bind_user(ALICE))
+        self.assertEqual(self.server.kinds, ["bind"])
+
     async def test_connection_that_dies_twice_fails_the_login(self) -> None:
         """Once is enough."""
         self.server.answer = _dies_at(self.server, 2, 4)

@@ -129,6 +129,18 @@ def test_an_empty_name_is_never_searched(directory: FakeDirectory) -> None:
     assert directory.searches == []
 
 
+@pytest.mark.parametrize("submitted", ["CORP\\alice", "corp\\alice", "corp.example\\alice"])
+def test_the_domain_before_the_name_may_be_the_one_of_the_directory(directory: FakeDirectory, submitted: str) -> None:
+    """By its NetBIOS name or its DNS name, case aside."""
+    assert dn_of(find(directory, submitted, netbios_domain="CORP")) == ALICE
+
+
+def test_a_name_of_another_domain_is_nobody_here(directory: FakeDirectory) -> None:
+    r"""OTHER\alice is not our alice, whom the device and Duo would take for somebody else."""
+    reason = reason_of(find(directory, "OTHER\\alice", netbios_domain="CORP"))
+    assert reason == "the domain 'OTHER' before the name is not the one of this directory (ntlm_domain)"
+
+
 @pytest.mark.parametrize("name", ["\ud800", "alice\udc80", "CORP\\ali\udfffce"])
 def test_a_name_that_is_no_unicode_text_is_never_searched(directory: FakeDirectory, name: str) -> None:
     """A name without a form in UTF-8 is nobody's."""
