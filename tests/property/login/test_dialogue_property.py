@@ -32,11 +32,12 @@ OWN_PROMPT = Preauth(
     prompt="Duo login\n 1. SMS\n 2. Push",
     prompt_options=(PromptOption(1, Factor.SMS, "phone1"), PromptOption(2, Factor.PUSH, "phone1")),
 )
+WRONG = AuthAnswer(False, "deny", "Incorrect passcode.")
 AWAY = ServiceUnavailable("Duo", "no connection")
 
 PASSWORDS = ("correct horse", "push", "1", "pass,123456")
 FACTORS = ("push", "push2", "phone", "phone2", "sms", "auto", "1", "2", "3", "4", "9", "123456", "bypass", "x" * 200)
-answers = st.sampled_from((*FACTORS, "", " ")) | st.text(max_size=8)
+answers = st.sampled_from((*FACTORS, "", " ")) | st.sampled_from(PASSWORDS) | st.text(max_size=8)
 services = st.sampled_from(
     (
         AuthAnswer(True, "allow", "Welcome."),
@@ -47,6 +48,7 @@ services = st.sampled_from(
         AuthAnswer(False, "locked_out", "Locked."),
         AuthAnswer(False, "sent", "Sent."),
         AuthAnswer(True, "sent", "Sent."),
+        WRONG,
         AWAY,
         ServiceRefused("Duo", "wrong skey", status=401),
         AnswerLost("Duo", "lost"),
@@ -56,7 +58,8 @@ preauths = st.one_of(
     st.lists(st.sampled_from((PHONE, LANDLINE, PAGER, TOKEN)), max_size=3).map(
         lambda devices: Preauth(PreauthResult.AUTH, devices=tuple(devices))
     ),
-    st.sampled_from((OWN_PROMPT, OWN_PROMPT)),
+    st.just(OWN_PROMPT),
+    st.just(OWN_PROMPT),
     st.sampled_from([Preauth(result) for result in PreauthResult if result is not PreauthResult.AUTH]),
     st.just(AWAY),
 )
@@ -127,19 +130,24 @@ class DialogueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.dialogue is None)
     @rule(
         password=st.sampled_from(PASSWORDS),
-        field=st.sampled_from(("{}", "{}", "{}", "{},push", "{},sms", "{},auto", "{},123456", "wrong", "")),
+        field=st.sampled_from((*("{}",) * 8, "{},push", "{},sms", "{},auto", "{},123456", "wrong", "")),
         preauth=preauths,
         service=services,
         options=st.builds(
-            DialogueOptions, st.sampled_from(PromptFormat), st.booleans(), st.booleans(), enroll_as_prompt=st.booleans()
+            DialogueOptions,
+            st.sampled_from(PromptFormat),
+            st.sampled_from((True, True, True, False)),
+            st.booleans(),
+            enroll_as_prompt=st.booleans(),
         ),
         failmode=st.sampled_from(Failmode),
-        append=st.booleans(),
-        exempt=st.sampled_from((False, False, False, True)),
-        away=st.sampled_from((False, False, False, True)),
+        append=st.sampled_from((True, True, True, False)),
+        exempt=st.sampled_from((False,) * 7 + (True,)),
+        away=st.sampled_from((False,) * 7 + (True,)),
     )
     def login_begins(
         self,
+        *,
         password: str,
         field: str,
         preauth: Preauth | Exception,
@@ -178,6 +186,21 @@ class DialogueMachine(RuleBasedStateMachine):
     @rule(answer=answers, service=services)
     def user_answers(self, answer: str, service: AuthAnswer | Exception) -> None:
         self._answer(answer, service)
+
+    @precondition(lambda self: self.dialogue is not None)
+    @rule(service=services)
+    def user_answers_with_the_password(self, service: AuthAnswer | Exception) -> None:
+        self._answer(self.world.password, service)
+
+    @precondition(lambda self: self.dialogue is not None)
+    @rule()
+    def user_mistypes_a_passcode(self) -> None:
+        self._answer("654321", WRONG)
+
+    @precondition(lambda self: self.dialogue is not None)
+    @rule(answer=st.sampled_from(FACTORS))
+    def service_is_away_by_now(self, answer: str) -> None:
+        self._answer(answer, AWAY)
 
     @precondition(lambda self: self.dialogue is not None)
     @rule(service=services)
@@ -258,4 +281,4 @@ class DialogueMachine(RuleBasedStateMachine):
 
 
 TestDialogueMachine = DialogueMachine.TestCase
-TestDialogueMachine.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestDialogueMachine.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
