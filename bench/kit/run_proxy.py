@@ -48,6 +48,7 @@ class Sampler:
 
     def start(self) -> None:
         """Begin to sample the process's own CPU time."""
+        sys.setswitchinterval(SAMPLE_CPU_S / 20)  # else a thread is done before the main one gets to look at it
         signal.signal(signal.SIGPROF, self._sample)
         signal.setitimer(signal.ITIMER_PROF, SAMPLE_CPU_S, SAMPLE_CPU_S)
 

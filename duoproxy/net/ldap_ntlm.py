@@ -16,6 +16,7 @@ import spnego
 from spnego.channel_bindings import GssChannelBindings
 
 from duoproxy.errors import Disposition, RemoteProtocolError
+from duoproxy.ldap.nt_hash import nt_hash
 from duoproxy.secret import Secret
 
 MAX_CHALLENGE_BYTES: Final = 16 * 1024
@@ -69,8 +70,10 @@ class NtlmExchange:
         self._workstation = workstation
         self._seal = seal
         self._negotiate_message = b""
+        # The hash, not the password: pyspnego takes a password of 32 hexadecimal digits, a colon and 32 more for two
+        # hashes, and whoever stole one would be let in. It also computes the LM hash, slowly, which nothing uses.
         self._context = spnego.client(
-            spnego.Password(f"{domain}\\{username}", password.reveal_text()),
+            spnego.NTLMHash(f"{domain}\\{username}", nt_hash=nt_hash(password).reveal().hex()),
             service="ldap",
             channel_bindings=GssChannelBindings(application_data=channel_bindings) if channel_bindings else None,
             context_req=_SEAL if seal else spnego.ContextReq.none,

@@ -9,6 +9,7 @@ import spnego
 from spnego.channel_bindings import GssChannelBindings
 
 from duoproxy.errors import RemoteProtocolError
+from duoproxy.ldap.nt_hash import nt_hash
 from duoproxy.net.ldap_ntlm import MAX_CHALLENGE_BYTES, NtlmExchange
 from duoproxy.secret import Secret
 
@@ -61,6 +62,13 @@ def test_wrong_password_is_refused_by_the_acceptor() -> None:
     """The password itself decides, not our bookkeeping."""
     with pytest.raises(spnego.exceptions.SpnegoError):
         log_in(exchange(password="wrong"), acceptor())
+
+
+def test_stolen_hash_is_no_password() -> None:
+    """Two hashes with a colon between, typed as a password, are a wrong one; pyspnego takes them for the hashes."""
+    stolen = nt_hash(Secret("Päss word")).reveal().hex()
+    with pytest.raises(spnego.exceptions.SpnegoError):
+        log_in(exchange(password=f"{32 * '0'}:{stolen}"), acceptor())
 
 
 def test_sealed_messages_pass_both_ways() -> None:
