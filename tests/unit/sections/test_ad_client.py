@@ -80,12 +80,19 @@ def test_a_plain_bind_takes_the_dn_that_was_found() -> None:
     assert house.directory.binds == [SimpleCredentials(ALICE.encode(), Secret("right"))]
 
 
-@pytest.mark.parametrize("typed", ["alice", "EVIL\\alice", "Alice@Corp.Example"])
+@pytest.mark.parametrize("typed", ["alice", "corp\\alice", "Alice@Corp.Example"])
 def test_ntlm_takes_the_name_of_the_account_and_no_domain_that_was_typed(typed: str) -> None:
     """A typed domain could be another one's, and its alice somebody else."""
     house = House(auth_type="ntlm2", ntlm_workstation="DUOPROXY")
     assert house.log_in(username=typed).accepted
     assert house.directory.binds == [NtlmCredentials("alice", "CORP", Secret("right"), "DUOPROXY")]
+
+
+def test_a_domain_that_is_not_the_directorys_is_refused_before_a_bind() -> None:
+    """The alice of another domain is somebody else."""
+    house = House(auth_type="ntlm2")
+    assert not house.log_in(username="EVIL\\alice").accepted
+    assert house.directory.binds == []
 
 
 def test_ntlm_domain_goes_before_that_of_the_service_account() -> None:
