@@ -213,13 +213,12 @@ class V1:
         return ApiCall("POST", "/rest/v1/auth", _with_address(params, query.client_ip))
 
     def parse_auth(self, response: object) -> AuthAnswer:
-        """Read result and text; a refusal whose text says that SMS were sent has the status `sent`, as in v2."""
+        """Read result and text; the status of a refusal is read from the text, in the words of v2."""
         fields = _object(response)
-        allowed = _allowed(fields)
         text = _text(fields, "status")
-        words = text.casefold()
-        sent = not allowed and "sms" in words and "sent" in words
-        return AuthAnswer(allowed, "allow" if allowed else "sent" if sent else "deny", text)
+        if _allowed(fields):
+            return AuthAnswer(True, "allow", text)
+        return AuthAnswer(False, _v1_refusal(text.casefold()), text)
 
     def parse_transaction(self, response: object) -> str:
         """Read txid."""
@@ -321,6 +320,13 @@ def _v1_devices(factors: object) -> tuple[Device, ...]:
             found.setdefault(int(match[2]), set()).add(match[1])
     numbers = range(1, max(found, default=0) + 1)
     return tuple(Device(f"phone{number}", True, frozenset(found.get(number, ()))) for number in numbers)
+
+
+def _v1_refusal(words: str) -> str:
+    """Whether a refusal says that SMS were sent (`sent`), or that no further answer will do (`locked_out`)."""
+    if "sms" in words and "sent" in words:
+        return "sent"
+    return "locked_out" if "locked out" in words else "deny"
 
 
 def _v1_options(factors: object) -> tuple[PromptOption, ...]:

@@ -8,7 +8,16 @@ import pytest
 
 from duoproxy.duoapi.answers import UnexpectedAnswer
 from duoproxy.duoapi.generations import DIALECTS, MAX_DEVICES, V1, V2
-from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Device, Factor, Generation, Preauth, PreauthResult
+from duoproxy.duoapi.messages import (
+    AuthAnswer,
+    AuthQuery,
+    Device,
+    Factor,
+    Generation,
+    Preauth,
+    PreauthResult,
+    PromptOption,
+)
 from duoproxy.duoapi.signing import ApiCall
 from duoproxy.secret import Secret
 
@@ -134,6 +143,17 @@ def test_v1_preauth_makes_phones_of_factors():
         Device("phone3", True, frozenset({"sms"})),
     )
     assert answer.prompt == "Duo login for narroway\n\n 1. Duo Push"
+    assert answer.prompt_options == (
+        PromptOption(1, Factor.PUSH, "phone1"),
+        PromptOption(2, Factor.PHONE, "phone1"),
+        PromptOption(3, Factor.SMS, "phone3"),
+    )
+
+
+@pytest.mark.parametrize("line", ["0", "01", "1000", "default", " 1", "\u0661"])
+def test_v1_line_of_the_prompt_has_a_plain_number(line):
+    """Whatever else a key of `factors` is, it is no number that a user could be shown."""
+    assert V1().parse_preauth({"result": "auth", "factors": {line: "push1"}}).prompt_options == ()
 
 
 def test_v1_number_of_a_phone_is_bounded():
@@ -147,6 +167,8 @@ def test_v1_auth_answers():
     assert V1().parse_auth({"result": "deny", "status": "Login timed out."}).status == "deny"
     assert V1().parse_auth({"result": "deny", "status": "New SMS passcodes sent."}).status == "sent"
     assert V1().parse_auth({"result": "allow", "status": "SMS passcode sent."}).status == "allow"
+    locked = {"result": "deny", "status": "Your account has been locked out due to excessive failures."}
+    assert V1().parse_auth(locked).status == "locked_out"
 
 
 def test_questions_are_spelled_as_each_generation_does():

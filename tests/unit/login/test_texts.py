@@ -1,4 +1,4 @@
-"""docs/reply-messages.md says what the users are told."""
+"""docs/reply-messages.md says what the users are told, at the end of a login and in a prompt."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ import re
 from pathlib import Path
 
 from duoproxy.login.outcome import Cause
-from duoproxy.login.texts import USER_TEXTS
+from duoproxy.login.texts import NOTICES, USER_TEXTS, Notice
 
 TABLE = Path(__file__).parents[3] / "docs" / "reply-messages.md"
 ROW = re.compile(r"\| `(?P<cause>[a-z-]+)` \| (?P<gets>[^|]+) \| (?P<text>[^|]+) \|")
 
 
 def _rows() -> dict[str, tuple[str, str]]:
-    return {m["cause"]: (m["gets"].strip(), m["text"].strip()) for m in ROW.finditer(TABLE.read_text())}
+    ends = TABLE.read_text().partition("\n## ")[0]
+    return {m["cause"]: (m["gets"].strip(), m["text"].strip()) for m in ROW.finditer(ends)}
+
+
+def _notices() -> dict[str, str]:
+    prompts = TABLE.read_text().partition("\n## What a prompt says\n")[2]
+    return {m["cause"]: m["gets"].strip() for m in ROW.finditer(prompts)}
 
 
 def test_the_table_has_one_row_for_each_cause() -> None:
@@ -25,3 +31,8 @@ def test_the_table_says_the_texts_that_are_sent() -> None:
     """The column Reply-Message is what the code sends."""
     texts = {cause.value: USER_TEXTS[cause] or "nothing" for cause in Cause}
     assert {cause: text for cause, (_, text) in _rows().items()} == texts
+
+
+def test_the_second_table_has_one_row_for_each_notice_with_its_text() -> None:
+    """What a prompt says of the answer before it."""
+    assert _notices() == {notice.value: NOTICES[notice] for notice in Notice}
