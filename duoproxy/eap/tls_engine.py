@@ -1,7 +1,8 @@
 """TLS as an EAP server, between octets: one context for all conversations, one connection for each.
 
-Owns every call of OpenSSL in this room. Nothing is resumed: no ticket and no session is kept, since what resumption
-skips is the inner method, and with it both factors. Renegotiation is refused.
+Owns every call of OpenSSL in this room. Nothing is resumed: no session is kept, since what resumption skips is the
+inner method, and with it both factors. (With TLS 1.3 OpenSSL sends tickets all the same; the sessions that they name
+are kept nowhere.) Renegotiation is refused.
 
 Source: RFC 5216 §2, RFC 9190 §2, RFC 9427 §2.1, §6.1.
 """

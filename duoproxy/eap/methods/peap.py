@@ -174,7 +174,8 @@ class Peap:
         if plaintext:
             return self._fail("the peer speaks first in the tunnel")
         if connection.established and connection.is_tls_1_3:
-            return self._begin_inner(turn)  # nothing of the handshake is left to be sent
+            # OpenSSL may have tickets left to send, which nothing here takes back: they go out in the same message.
+            return self._begin_inner(turn)
         flight = connection.drain()
         if not flight:
             return self._fail("half a TLS message")
