@@ -54,6 +54,14 @@ def conversation_failed(login_id: str, device: str, outer_identity: str, reason:
     )
 
 
+def nothing_more_came(login_id: str, device: str, outer_identity: str, after: str) -> str:
+    """A conversation that nobody went on with, before anybody was asked for a password."""
+    return (
+        f"Login {login_id} from {device}: nothing more came of {outer_identity!r} before a password was given "
+        f"({after}). Look in the log of the client: it may not trust the certificate, or offer another method than PEAP with GTC."
+    )
+
+
 def failed_after_the_answer(login_id: str, device: str, reason: str) -> str:
     """The factors were right, and yet the tunnel did not end in success."""
     return (

@@ -281,8 +281,12 @@ class EapServer:
             sentence = sentences.failed_after_the_answer(login.login_id, device, reason)
             self._log.warn("{sentence}", sentence=sentence)
         elif not machine.answers:
-            sentence = sentences.conversation_failed(login.login_id, device, machine.outer_identity, reason)
-            self._log.warn("{sentence}", sentence=sentence)
+            outer = machine.outer_identity
+            self._limited.warn(
+                ("failed", reason),
+                device,
+                lambda: sentences.conversation_failed(login.login_id, device, outer, reason),
+            )
 
     def _say_abandoned(self, session: _Session, conversation: _Conversation, now: float) -> None:
         login, machine = conversation.login, conversation.machine
@@ -292,8 +296,14 @@ class EapServer:
             waited_s = now - conversation.began_at
             sentence = sentences.gave_up_before_the_answer(login.login_id, session.device, waited_s)
             self._log.warn("{sentence}", sentence=sentence)
-        elif machine.answers or reasons:
-            self._log.debug("Login {login_id}: given up: {reasons}.", login_id=login.login_id, reasons=reasons)
+        elif not machine.answers:
+            # Whoever begins logins and leaves them can do so by the thousand: one line a minute for each device.
+            device, after = session.device, "; ".join(filter(None, [machine.summary, *reasons]))
+            self._limited.warn(
+                "left",
+                device,
+                lambda: sentences.nothing_more_came(login.login_id, device, machine.outer_identity, after),
+            )
 
 
 def _described(machine: EapAuthenticator, identity: str) -> str:

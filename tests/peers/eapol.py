@@ -21,6 +21,9 @@ SAME_KEYS = "MPPE keys OK: 1  mismatch: 0"
 TLS_1_3_ONLY = "tls_disable_tlsv1_3=0 tls_disable_tlsv1_0=1 tls_disable_tlsv1_1=1 tls_disable_tlsv1_2=1"
 TLS_1_2_ONLY = "tls_disable_tlsv1_3=1 tls_disable_tlsv1_0=1 tls_disable_tlsv1_1=1"
 
+Answer = str | Callable[[], str]
+"""What is typed, or what finds it out when it is asked for."""
+
 _numbers = itertools.count()
 
 
@@ -72,7 +75,7 @@ class EapolTest:
         network: Mapping[str, object],
         *options: str,
         secret: str = RADIUS_SECRET,
-        answers: Sequence[str] | None = None,
+        answers: Sequence[Answer] | None = None,
         top: str = "",
     ) -> Outcome:
         """Log in once.
@@ -82,7 +85,7 @@ class EapolTest:
             network: options of the network block; text is quoted, other values are not.
             options: further ones of the command line.
             secret: shared with the server.
-            answers: what is typed when it asks, one after the other; None: it has a stored password.
+            answers: what is typed when it asks, one after the other, then nothing; None: it has a stored password.
             top: lines before the network block.
         """
         host, _, port = address.rpartition(":")
@@ -97,7 +100,7 @@ class EapolTest:
                 return Outcome(done.returncode, done.stdout.decode("utf-8", "replace"))
             return self._run_with_answers(command, control / INTERFACE, answers)
 
-    def _run_with_answers(self, command: Sequence[str], control: Path, answers: Sequence[str]) -> Outcome:
+    def _run_with_answers(self, command: Sequence[str], control: Path, answers: Sequence[Answer]) -> Outcome:
         log = self.folder / f"eapol-{next(_numbers)}.output"
         with log.open("wb") as output:
             process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
@@ -133,7 +136,7 @@ def _control_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def _converse(control: Path, answers: Sequence[str], ended: Callable[[], bool]) -> list[str]:
+def _converse(control: Path, answers: Sequence[Answer], ended: Callable[[], bool]) -> list[str]:
     """Attach to the control interface; answer each CTRL-REQ until the process ends."""
     wait_until(lambda: control.exists() or ended(), "the control interface of eapol_test", DEADLINE_S)
     prompts: list[str] = []
@@ -152,5 +155,7 @@ def _converse(control: Path, answers: Sequence[str], ended: Callable[[], bool]) 
             asked = re.match(r"<\d>CTRL-REQ-(\w+)-(\d+):(.*)", said, re.DOTALL)
             if asked is not None:
                 prompts.append(asked[3])
-                wire.send(f"CTRL-RSP-{asked[1]}-{asked[2]}:{next(left, '')}".encode())
+                answer = next(left, "")
+                typed = answer if isinstance(answer, str) else answer()
+                wire.send(f"CTRL-RSP-{asked[1]}-{asked[2]}:{typed}".encode())
     return prompts

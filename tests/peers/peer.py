@@ -55,6 +55,7 @@ class Peer:
 
 PEERS: tuple[Peer, ...] = (
     Peer("radclient", "freeradius-utils", ("radclient",)),
+    Peer("eapol_test", "eapoltest", ("eapol_test",)),
     Peer("freeradius", "freeradius", ("freeradius", "radiusd"), services=("freeradius.service",)),
     Peer("freeradius-rest", "freeradius-rest", files=("usr/lib/freeradius/rlm_rest.so",)),
     Peer("freeradius-python3", "freeradius-python3", files=("usr/lib/freeradius/rlm_python3.so",)),

@@ -17,8 +17,10 @@ from duoproxy.duoapi.answers import ErrorAnswer
 from duoproxy.duoapi.sentences import Clauses
 from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
 from duoproxy.ldap import refusals
+from duoproxy.net import eap_sentences as eap
 from duoproxy.net import ldap_sentences as ldap
 from duoproxy.net import radius_sentences as radius
+from duoproxy.net.server_certificates import expiry_sentence
 from duoproxy.net.tls import CertificateRefused
 from duoproxy.service.descriptors import raise_descriptor_limit
 
@@ -27,6 +29,7 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 TROUBLESHOOT = ROOT / "docs/how-to/troubleshoot.md"
 
 SERVER, CLIENT, DEVICE, UPSTREAM = "radius_server_auto", "radius_client", "10.1.2.20", "10.1.2.10:1812"
+EAP_SERVER, LOGIN_ID = "radius_server_eap", "5f2a91c07e"
 IKEY, API_HOST = "DIXXXXXXXXXXXXXXXXXX", "api-XXXXXXXX.duosecurity.com"
 SERVICE = duo.service_name(API_HOST)
 
@@ -62,6 +65,17 @@ def _result(code: int, diagnostic: str = "") -> str:
 
 
 DIRECTORY_SENTENCES = (
+    eap.no_eap(DEVICE, EAP_SERVER),
+    eap.two_credentials(DEVICE),
+    eap.unknown_state(DEVICE),
+    eap.no_room(DEVICE, 10_000),
+    eap.given_up_for_others(DEVICE, 10_000),
+    eap.conversation_failed(LOGIN_ID, DEVICE, "alice", "tlsv1 alert unknown ca"),
+    eap.nothing_more_came(LOGIN_ID, DEVICE, "alice", "PEAPv1, no TLS; given up, the method goes on"),
+    eap.failed_after_the_answer(LOGIN_ID, DEVICE, "no Result TLV in the answer"),
+    eap.gave_up_before_the_answer(LOGIN_ID, DEVICE, 31),
+    expiry_sentence(12, EAP_SERVER),
+    expiry_sentence(-1, EAP_SERVER),
     _directory(ldap.no_answer(10)),
     _directory(ldap.connect_timeout(10, 389)),
     _directory(ldap.handshake_timeout(10)),
@@ -211,7 +225,7 @@ def test_a_sentence_stands_literally_in_troubleshoot(sentence: str) -> None:
     assert any(sentence in line for line in lines), sentence
 
 
-SENTENCE_MODULES = {"radius": radius, "duo": duo, "ldap": ldap}
+SENTENCE_MODULES = {"radius": radius, "duo": duo, "ldap": ldap, "eap": eap}
 WORDS_INSIDE = {"ldap.system_words"}
 """What is no sentence, but stands in one."""
 

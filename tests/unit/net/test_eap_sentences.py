@@ -1,0 +1,44 @@
+"""What the EAP listener says: cause first, then the remedy."""
+
+from __future__ import annotations
+
+from duoproxy.net import eap_sentences as sentences
+
+
+def test_each_sentence_literally() -> None:
+    """As an administrator reads it."""
+    assert sentences.no_eap("10.1.2.20", "radius_server_eap") == (
+        "A request from 10.1.2.20 was rejected: it carries no EAP-Message, and [radius_server_eap] takes PEAP with GTC "
+        "only. Set the device to EAP, or let it ask a section radius_server_auto."
+    )
+    assert sentences.two_credentials("10.1.2.20") == (
+        "A request from 10.1.2.20 was rejected: it carries EAP-Message and another credential beside it, and could be "
+        "read in two ways. Check what the device sends."
+    )
+    assert sentences.unknown_state("10.1.2.20") == (
+        "A request from 10.1.2.20 was rejected: its State belongs to no open conversation. The user waited too long, "
+        "the proxy was restarted, or the device sent one conversation to two proxies: let it keep to one."
+    )
+    assert sentences.no_room("10.1.2.20", 10) == (
+        "Dropped a request from 10.1.2.20: 10 EAP conversations are open, and a user waits in each of them. Raise "
+        "max_conversations if this machine has the memory."
+    )
+    assert sentences.given_up_for_others("10.1.2.20", 10) == (
+        "Gave up the oldest unfinished EAP conversation of 10.1.2.20: 10 are open, and this device has the most. If "
+        "this is not an attack, look for a device or a supplicant that begins logins and leaves them."
+    )
+    assert sentences.conversation_failed("5f2a91c07e", "10.1.2.20", "alice", "unknown ca") == (
+        "Login 5f2a91c07e from 10.1.2.20: the EAP conversation of 'alice' failed before a password came: unknown ca."
+    )
+    assert sentences.nothing_more_came("5f2a91c07e", "10.1.2.20", "alice", "PEAPv1, no TLS") == (
+        "Login 5f2a91c07e from 10.1.2.20: nothing more came of 'alice' before a password was given (PEAPv1, no TLS). "
+        "Look in the log of the client: it may not trust the certificate, or offer another method than PEAP with GTC."
+    )
+    assert sentences.failed_after_the_answer("5f2a91c07e", "10.1.2.20", "no Result TLV") == (
+        "Login 5f2a91c07e from 10.1.2.20: password and second factor were right, but the tunnel failed at its end: "
+        "no Result TLV. The user was not let in; look at the settings of the supplicant."
+    )
+    assert sentences.gave_up_before_the_answer("5f2a91c07e", "10.1.2.20", 31.2) == (
+        "Login 5f2a91c07e: 10.1.2.20 had given up when the answer came after 31 s. Set its RADIUS time-out so that "
+        "time-out times tries is more than 60 seconds."
+    )
