@@ -58,7 +58,8 @@ def nothing_more_came(login_id: str, device: str, outer_identity: str, after: st
     """A conversation that nobody went on with, before anybody was asked for a password."""
     return (
         f"Login {login_id} from {device}: nothing more came of {outer_identity!r} before a password was given "
-        f"({after}). Look in the log of the client: it may not trust the certificate, or offer another method than PEAP with GTC."
+        f"({after}). Look in the log of the client: it may not trust the certificate, or offer another method than "
+        "PEAP with GTC."
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from attrs import frozen
+from attrs import define
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
@@ -76,13 +76,13 @@ class EapLogin(Protocol):
         """The conversation is over; nobody brings a further answer."""
 
 
-@frozen(eq=False)
+@define(eq=False)
 class _Conversation:
-    """The machine, the login inside it, and when it began (seconds, monotonic)."""
+    """The machine, the login inside it, and how many seconds the last judgement took."""
 
     machine: EapAuthenticator
     login: EapLogin
-    began_at: float
+    judged_in_s: float = 0.0
 
 
 _Session = Session[_Conversation]
@@ -173,7 +173,7 @@ class EapServer:
         actions = machine.start(now) if is_eap_start(eap) else self._fed(machine, eap, received)
         if not any(isinstance(action, SendRequest) for action in actions):
             return refusal(received) if any(isinstance(action, Fail) for action in actions) else None
-        session = self._opened(received.device_address, _Conversation(machine, self._make_login(), now))
+        session = self._opened(received.device_address, _Conversation(machine, self._make_login()))
         return await self._guarded(session, actions, received) if session is not None else None
 
     def _opened(self, device: str, conversation: _Conversation) -> _Session | None:
@@ -217,8 +217,9 @@ class EapServer:
             login, machine = conversation.login, conversation.machine
             tunnel = _described(machine, action.identity)
             judgement = await login.judge(action.identity, action.answer, received, tunnel)
-            session.kept = login.proven
-            answered = machine.answer_judged(judgement, self._reactor.seconds())
+            session.kept, now = login.proven, self._reactor.seconds()
+            conversation.judged_in_s = now - received.received_at
+            answered = machine.answer_judged(judgement, now)
             action = answered[0] if answered else _SURPRISED
         return self._replied(session, conversation, action, received)
 
@@ -293,8 +294,7 @@ class EapServer:
         login.abandoned()
         reasons = [action.reason for action in machine.timeout(now) if isinstance(action, Fail)]
         if login.accepted:
-            waited_s = now - conversation.began_at
-            sentence = sentences.gave_up_before_the_answer(login.login_id, session.device, waited_s)
+            sentence = sentences.gave_up_before_the_answer(login.login_id, session.device, conversation.judged_in_s)
             self._log.warn("{sentence}", sentence=sentence)
         elif not machine.answers:
             # Whoever begins logins and leaves them can do so by the thousand: one line a minute for each device.
