@@ -31,7 +31,7 @@ MICROSOFT = 311
 
 def all_seeds() -> Seeds:
     """Make the seeds, by target and name."""
-    return {**_packets(), **_hidden(), **_duo(), **_web(), **_ldap()}
+    return {**_packets(), **_hidden(), **_duo(), **_web(), **_ldap(), **_eap()}
 
 
 def _packets() -> Seeds:
@@ -270,6 +270,55 @@ def _ldap() -> Seeds:
             "account": b"CORP\\alice@corp.example.test",
         },
     }
+
+
+def _eap() -> Seeds:
+    hello = bytes.fromhex(  # a ClientHello of TLS 1.2
+        "160301008401000080030352d9eb9daa66dd53a3214da8c87922caad6b42381cdf351dfa19f032874607df000002c02b01000055ff01"
+        "000100000b00020100000a000c000a001d0017001e00180019002300000016000000170000000d002a0028040305030603080708080809"
+        "080a080b080408050806040105010601030303010302040205020602"
+    )
+    success = bytes.fromhex("80030002000100 0c003800000001".replace(" ", "")) + bytes(52)
+    confirmed = bytes.fromhex("0204000b21800300020001")
+    return {
+        "eap_packet": {
+            "identity": b"\x02\x01\x00\x0a\x01alice",
+            "nak": b"\x02\x01\x00\x07\x03\x19\x15",
+            "expanded-nak": bytes.fromhex("02010014fe00000000000003fe00000000000019"),
+            "success": b"\x03\x01\x00\x04",
+            "padded": b"\x02\x01\x00\x05\x01\0\0",
+        },
+        "eap_fragments": {
+            "three": _sized(b"\xc1\0\0\0\x06ab", b"\x41cd", b"\x01ef"),
+            "acknowledgement": _sized(b"\x01"),
+            "lying": _sized(b"\x81\xff\xff\xff\xffab"),
+            "no-flags": _sized(b"", b"\x81\0"),
+        },
+        "eap_tlvs": {
+            "success": success,
+            "failure": bytes.fromhex("800300020002"),
+            "refused": bytes.fromhex("80630000"),
+        },
+        "eap_inner": {
+            "version-0": b"\2" + _sized(b"\x01alice", b"\x06pencil", confirmed),
+            "version-1": b"\1"
+            + _sized(bytes.fromhex("0201000a01") + b"alice", bytes.fromhex("0202000b06") + b"pencil", b""),
+            "prompts": b"\0" + _sized(b"\x01alice", b"\x06wrong", b"\x06pencil", confirmed),
+            "refused": b"\x0a" + _sized(b"\x01alice", b"\x06wrong", b"\x06", b"\x21"),
+            "nak": b"\0" + _sized(b"\x01alice", b"\x03\x1a", b""),
+        },
+        "eap_responses": {
+            "hello": b"\0" + _sized(b"\x01" + hello),
+            "fragments": b"\0" + _sized(b"\xc1" + len(hello).to_bytes(4, "big") + hello[:20], b"\x01" + hello[20:]),
+            "alert": b"\0" + _sized(b"\x01" + bytes.fromhex("15030300020230")),
+            "packets": b"\1" + _sized(b"\x02\x08\x00\x06\x03\x15", b"\x03\x08\x00\x04"),
+        },
+    }
+
+
+def _sized(*messages: bytes) -> bytes:
+    """Put messages together as `shaping.messages` cuts them."""
+    return b"".join(bytes((len(message),)) + message for message in messages)
 
 
 def main() -> None:

@@ -28,6 +28,17 @@ def chunks(data: bytes, size: int) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)] if size else [data]
 
 
+def messages(data: bytes) -> list[bytes]:
+    """Cut octets into messages: each begins with an octet that says how long it is; the last one may be shorter."""
+    cut: list[bytes] = []
+    at = 0
+    while at < len(data):
+        end = at + 1 + data[at]
+        cut.append(data[at + 1 : end])
+        at = end
+    return cut
+
+
 def lenient_attributes(body: bytes) -> list[Attribute]:
     """Read attributes, whatever their lengths say: as many as one packet takes, no Message-Authenticator."""
     attributes: list[Attribute] = []
