@@ -7,16 +7,14 @@ What goes over one of them stands in `duoproxy.net.duo_channel`.
 
 from __future__ import annotations
 
-import errno
 import os
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
 from OpenSSL import SSL
-from twisted.internet.defer import CancelledError, DeferredList
-from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
@@ -27,11 +25,11 @@ from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.duo_channel import Channel, Link, NotSent
 from duoproxy.net.http_connect import TunnelEndpoint, TunnelRefused
+from duoproxy.net.remembered_address import LACKING_HERE, RememberedEndpoint
 from duoproxy.net.tls import CertificateRefused, StrictClientTls, TrustRoots
 
 MAX_IDLE = 32
 HTTPS_PORT = 443
-_LACKING_HERE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class TooManyOpen(DuoproxyError):
@@ -122,7 +120,12 @@ class DuoConnections:
         """
         self._reactor = reactor
         self._route = route
-        self._tls = StrictClientTls(route.host, trust_roots)
+        tls = StrictClientTls(route.host, trust_roots)
+        links = Factory.forProtocol(Link)
+        links.noisy = False
+        self._factory = TLSMemoryBIOFactory(tls, True, links, clock=reactor)
+        self._address = RememberedEndpoint(reactor, *(route.proxy or (route.host, route.port)))
+        self._endpoint = self._route_endpoint()
         self._limit = limit
         limit.join(self)
         self._idle: list[Channel] = []
@@ -196,36 +199,34 @@ class DuoConnections:
             raise NotSent(sentences.stopping(), again=False)
 
     async def _open(self, limit_s: float) -> Link:
-        link = Link()
-        factory = TLSMemoryBIOFactory(self._tls, True, Factory.forProtocol(lambda: link), clock=self._reactor)
-        attempt = self._endpoint().connect(factory).addCallback(lambda _: link.ready)
+        remembered = self._address.is_remembering
+        attempt = self._endpoint.connect(self._factory).addCallback(_handshake)
         try:
-            await within(self._reactor, limit_s, attempt)
+            return await within(self._reactor, limit_s, attempt)
         except CancelledError:
             raise
         except Expired:
+            self._address.forget()
             raise NotSent(sentences.connect_timeout(limit_s, self._route.port), again=False) from None
         except Exception as fault:
-            if isinstance(fault, ConnectError) and fault.osError in _LACKING_HERE:
+            if isinstance(fault, ConnectError) and fault.osError in LACKING_HERE:
                 raise LackingHere(_system_words(fault)) from fault
-            raise self._not_connected(fault) from fault
-        return link
+            self._address.forget()
+            raise self._not_connected(fault, remembered) from fault
 
-    def _endpoint(self) -> IStreamClientEndpoint:
+    def _route_endpoint(self) -> IStreamClientEndpoint:
         route = self._route
-        host, port = route.proxy or (route.host, route.port)
-        direct = HostnameEndpoint(self._reactor, host, port)
-        return TunnelEndpoint(direct, route.host, route.port) if route.proxy else direct
+        return TunnelEndpoint(self._address, route.host, route.port) if route.proxy else self._address
 
-    def _not_connected(self, fault: Exception) -> NotSent:
-        """Put into words why no connection came about."""
+    def _not_connected(self, fault: Exception, remembered: bool) -> NotSent:
+        """Put into words why no connection came about; what was remembered may be at fault, and is forgotten now."""
         if isinstance(fault, CertificateRefused):
             clauses = sentences.untrusted_certificate(fault.issuer, fault.reason)
-            return NotSent(clauses, again=False, certificate=True)
+            return NotSent(clauses, again=remembered, certificate=True)
         if isinstance(fault, TunnelRefused):
-            return NotSent(sentences.proxy_refused(self._proxy_name(), str(fault)), again=False)
+            return NotSent(sentences.proxy_refused(self._proxy_name(), str(fault)), again=remembered)
         if isinstance(fault, SSL.Error):
-            return NotSent(sentences.tls_failure(_openssl_words(fault)), again=False)
+            return NotSent(sentences.tls_failure(_openssl_words(fault)), again=remembered)
         if isinstance(fault, ConnectionClosed):
             return NotSent(sentences.tls_failure("the other side ended it during the handshake"))
         return NotSent(self._unreachable(fault))
@@ -251,6 +252,12 @@ class DuoConnections:
         for link in links:
             link.abort()
         await DeferredList([link.gone for link in links])
+
+
+def _handshake(tls: IProtocol) -> Deferred[Link]:
+    """Wait until the other side has proven who it is."""
+    link = cast(Link, cast(Any, tls).wrappedProtocol)
+    return link.ready.addCallback(lambda _: link)
 
 
 def _system_words(fault: Exception) -> str:

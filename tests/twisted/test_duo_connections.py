@@ -129,7 +129,7 @@ class BoundTests(ClientCase):
         for number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
             endpoint = mock.Mock()
             endpoint.return_value.connect.side_effect = lambda _, number=number: fail(ConnectError(number))
-            with mock.patch("duoproxy.net.duo_connections.HostnameEndpoint", endpoint):
+            with mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint):
                 text = await self.fails(ServiceRefused, self.client().begin_login().preauth("alice", None))
             self.assertEqual(
                 text,

@@ -1,0 +1,128 @@
+"""The address at which a host was reached last: further connections go there without asking for it again.
+
+Owns how long an address is good. A look-up takes a thread, and the search for an address that answers makes several
+objects for each connection; hundreds of new connections a second cannot afford either. Who answers there is proven by
+TLS, on each connection, so an address that is out of date costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any, Final, cast
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import ConnectingCancelledError, DNSLookupError, NoProtocol
+from twisted.internet.interfaces import IConnector, IProtocol, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.protocol import ClientFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+REMEMBERED_S: Final = 60.0
+"""How long an address is used before its host is looked up again."""
+LOOK_UP_S: Final = 5.0
+"""How long others use the old address while one connection looks up the new one."""
+ANSWER_S: Final = 3.0
+"""How long a remembered address may take to accept a connection, before another one is looked for."""
+
+LACKING_HERE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What this machine lacks when it cannot open a connection, as numbers of the system."""
+
+
+@implementer(IStreamClientEndpoint)
+class RememberedEndpoint:
+    """Connects to a host: at the address that worked a moment ago, else as `HostnameEndpoint` does."""
+
+    def __init__(self, reactor: Any, host: str, port: int) -> None:
+        """Prepare; nothing is looked up yet.
+
+        Args:
+            reactor: gives time, TCP and name resolution.
+            host: name or address.
+            port: TCP port.
+        """
+        self._reactor = reactor
+        self._host = host
+        self._port = port
+        self._address: str | None = None
+        self._good_until = 0.0
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Open a connection; fails as `HostnameEndpoint` does. Source: IStreamClientEndpoint."""
+        address, now_s = self._address, self._reactor.seconds()
+        if address is None:
+            return self._search(protocolFactory)
+        if now_s < self._good_until:
+            return self._go(address, protocolFactory).addErrback(self._look_further, protocolFactory)
+        # This one asks for the address; whoever comes meanwhile uses the one that is known.
+        self._good_until = now_s + LOOK_UP_S
+        return self._search(protocolFactory).addErrback(self._without_name, address, protocolFactory)
+
+    @property
+    def is_remembering(self) -> bool:
+        """Whether there is an address that the next connection goes to, without a look-up."""
+        return self._address is not None
+
+    def forget(self) -> None:
+        """Look the host up before the next connection: it was not found where it was before."""
+        self._address = None
+
+    def _search(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        endpoint = HostnameEndpoint(self._reactor, self._host, self._port)
+        return endpoint.connect(factory).addCallback(self._remember)
+
+    def _go(self, address: str, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        attempt = _Attempt(factory)
+        attempt.connector = self._reactor.connectTCP(address, self._port, attempt, timeout=ANSWER_S)
+        return attempt.made
+
+    def _look_further(self, fault: Failure, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Go the long way when nobody answers at the address any more; not when it is we who cannot connect."""
+        if fault.check(ConnectingCancelledError) or getattr(fault.value, "osError", None) in LACKING_HERE:
+            return fail(fault)
+        self.forget()
+        return self._search(factory).addErrback(lambda later: fault if later.check(DNSLookupError) else later)
+
+    def _without_name(self, fault: Failure, address: str, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Keep the last good address while names cannot be looked up."""
+        return self._go(address, factory) if fault.check(DNSLookupError) else fail(fault)
+
+    def _remember(self, protocol: IProtocol) -> IProtocol:
+        self._address = cast(Any, protocol).transport.getPeer().host
+        self._good_until = self._reactor.seconds() + REMEMBERED_S
+        return protocol
+
+
+class _Attempt(ClientFactory[Any]):
+    """One attempt to connect to one address; it fires before its protocol hears of the connection.
+
+    Attributes:
+        made: fires with the protocol, or with why there is none.
+        connector: what is tried; set as soon as it is.
+    """
+
+    noisy = False
+
+    def __init__(self, factory: IProtocolFactory) -> None:
+        self.made: Deferred[IProtocol] = Deferred(self._cancel)
+        self.connector: IConnector | None = None
+        self._factory = factory
+
+    def buildProtocol(self, addr: Any) -> Any:
+        if self.made.called:
+            return None
+        protocol = self._factory.buildProtocol(addr)
+        if protocol is None:
+            self.made.errback(NoProtocol())
+        else:
+            self.made.callback(protocol)
+        return protocol
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:
+        if not self.made.called:
+            self.made.errback(reason)
+
+    def _cancel(self, made: Deferred[IProtocol]) -> None:
+        made.errback(ConnectingCancelledError(None))
+        if self.connector is not None:
+            self.connector.stopConnecting()

@@ -1,0 +1,142 @@
+"""The remembered address: no look-up for each connection, and none that is out of date for long."""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+from unittest import mock
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionRefusedError,
+    DNSLookupError,
+)
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from duoproxy.net.remembered_address import ANSWER_S, LOOK_UP_S, REMEMBERED_S, RememberedEndpoint
+
+FIRST, SECOND = "192.0.2.1", "192.0.2.2"
+
+
+class RememberedEndpointTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.reactor = MemoryReactorClock()
+        self.endpoint = RememberedEndpoint(self.reactor, "api.example.com", 443)
+        self.searches: list[tuple[Any, Deferred[Any]]] = []
+        patched = mock.patch("duoproxy.net.remembered_address.HostnameEndpoint")
+        patched.start().return_value.connect.side_effect = self._search
+        self.addCleanup(patched.stop)
+
+    def _search(self, factory: Any) -> Deferred[Any]:
+        found: Deferred[Any] = Deferred()
+        self.searches.append((factory, found))
+        return found
+
+    def _found(self, address: str) -> None:
+        """The search that runs ends at an address."""
+        factory, found = self.searches[-1]
+        protocol = factory.buildProtocol(None)
+        transport = StringTransport(peerAddress=mock.Mock(host=address))
+        protocol.makeConnection(transport)
+        found.callback(protocol)
+
+    def _connect(self) -> Deferred[Any]:
+        return self.endpoint.connect(Factory.forProtocol(Protocol))
+
+    def _known(self) -> None:
+        self._connect()
+        self._found(FIRST)
+
+    def _attempts(self) -> list[tuple[str, int]]:
+        return [(host, port) for host, port, *_ in self.reactor.tcpClients]
+
+    def _attempt_fails(self, fault: Exception) -> None:
+        _, _, factory, *_ = self.reactor.tcpClients[-1]
+        factory.clientConnectionFailed(mock.Mock(), Failure(fault))
+
+    def test_second_connection_goes_to_the_address_of_the_first(self) -> None:
+        """What worked a moment ago is not looked up again."""
+        self._known()
+        second = self._connect()
+        self.assertEqual((self._attempts(), len(self.searches)), ([(FIRST, 443)], 1))
+        protocol = self.reactor.tcpClients[-1][2].buildProtocol(None)
+        self.assertIs(self.successResultOf(second), protocol)
+
+    def test_one_connection_looks_up_an_old_address_while_others_use_it(self) -> None:
+        """After a minute one look-up is made, not one for each of a thousand logins."""
+        self._known()
+        self.reactor.advance(REMEMBERED_S)
+        self._connect()
+        self._connect()
+        self.assertEqual((self._attempts(), len(self.searches)), ([(FIRST, 443)], 2))
+        self._found(SECOND)
+        self._connect()
+        self.assertEqual(self._attempts()[-1], (SECOND, 443))
+
+    def test_look_up_that_never_ends_is_made_again(self) -> None:
+        """Whoever looked up may have given up."""
+        self._known()
+        self.reactor.advance(REMEMBERED_S)
+        self._connect()
+        self.reactor.advance(LOOK_UP_S)
+        self._connect()
+        self.assertEqual(len(self.searches), 3)
+
+    def test_address_where_nobody_answers_any_more_is_left(self) -> None:
+        """The host is looked up again, in the same attempt; the search is bounded as the attempt is."""
+        self._known()
+        second = self._connect()
+        self.assertEqual(self.reactor.tcpClients[-1][3], ANSWER_S)
+        self._attempt_fails(ConnectionRefusedError())
+        self.assertNoResult(second)
+        self._found(SECOND)
+        self.successResultOf(second)
+        self._connect()
+        self.assertEqual(self._attempts()[-1], (SECOND, 443))
+
+    def test_what_this_machine_lacks_says_nothing_about_the_address(self) -> None:
+        """Without descriptors nothing is looked up: the reason is told as it is, and the address stays."""
+        self._known()
+        second = self._connect()
+        self._attempt_fails(ConnectError(errno.EMFILE))
+        self.failureResultOf(second, ConnectError)
+        self.assertEqual((len(self.searches), self.endpoint.is_remembering), (1, True))
+
+    def test_last_good_address_serves_while_names_cannot_be_looked_up(self) -> None:
+        """An outage of DNS is no outage of the service."""
+        self._known()
+        self.reactor.advance(REMEMBERED_S)
+        later = self._connect()
+        self.searches[-1][1].errback(DNSLookupError())
+        self.assertEqual(self._attempts(), [(FIRST, 443)])
+        self.reactor.tcpClients[-1][2].buildProtocol(None)
+        self.successResultOf(later)
+
+    def test_dead_address_without_names_is_reported_as_dead(self) -> None:
+        """What is told is why the connection failed, not the look-up that came after."""
+        self._known()
+        second = self._connect()
+        self._attempt_fails(ConnectionRefusedError())
+        self.searches[-1][1].errback(DNSLookupError())
+        self.failureResultOf(second, ConnectionRefusedError)
+
+    def test_forgotten_address_is_looked_up(self) -> None:
+        """Whoever answered there was somebody else."""
+        self._known()
+        self.endpoint.forget()
+        self._connect()
+        self.assertEqual((self._attempts(), len(self.searches)), ([], 2))
+
+    def test_cancelled_attempt_is_given_up(self) -> None:
+        """Whoever stops waiting leaves no connection behind, and no look-up."""
+        self._known()
+        second = self._connect()
+        second.cancel()
+        self.failureResultOf(second, ConnectingCancelledError, CancelledError)
+        self.assertIsNone(self.reactor.tcpClients[-1][2].buildProtocol(None))
+        self.assertEqual(len(self.searches), 1)
