@@ -218,3 +218,12 @@ def test_every_salted_value_of_a_full_packet_is_relayed(dictionary):
     attributes: list[Attribute] = [(26, b"\0\0\x01\x37" + one * 12)] * 16
     values = all_values(relayed(dictionary, attributes), SEND_KEY)
     assert len(values) == len({value[:2] for value in values}) == 192
+
+
+def test_what_never_passes_is_not_let_through_by_anybody():
+    """`never` outlives a merge, on whichever side it stands."""
+    unwanted = AttributeId(0, Type.CLASS)
+    strict = PassThrough(never=frozenset({unwanted}))
+    for merged in (strict.merge(PassThrough(everything=True)), PassThrough(names=frozenset({unwanted})).merge(strict)):
+        assert not merged.takes(unwanted)
+    assert strict.merge(PassThrough(everything=True)).takes(AttributeId(0, Type.FILTER_ID))

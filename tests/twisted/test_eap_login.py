@@ -1,0 +1,363 @@
+"""Whole PEAP logins over one listener in memory: a small PEAP peer, both factors faked, datagram by datagram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import capturedLogs
+from twisted.trial.unittest import SynchronousTestCase
+
+from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor
+from duoproxy.eap.authenticator import EapAuthenticator, EapLimits
+from duoproxy.eap.methods.peap import PeapSettings, peap_registry
+from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
+from duoproxy.login.auto_backoff import AutoBackoff
+from duoproxy.login.dialogue import DialogueOptions
+from duoproxy.login.outcome import PrimaryOutcome
+from duoproxy.login.policy import Failmode, LoginPolicy, PrimaryDown
+from duoproxy.net.eap_server import EapServer
+from duoproxy.net.radius_client import UpstreamReply
+from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer
+from duoproxy.radius.addresses import parse_address_range
+from duoproxy.radius.attributes import AttributeId, Type, all_values, joined, split_long, vendor_attribute
+from duoproxy.radius.hiding import decrypt_salted, encrypt_salted
+from duoproxy.radius.packet import Attribute, Code, Packet
+from duoproxy.radius.relay import DeviceRequest, PassThrough
+from duoproxy.secret import Secret
+from duoproxy.sections.eap_login import SAID_BY_EAP, EapLogins, EapLoginSettings
+from duoproxy.sections.login_shell import LoginShellSettings
+from duoproxy.service.log_text import format_line
+from duoproxy.testing import ALLOWED, DENIED, FakePrimary, FakeSecondFactor, make_environment
+from tests.twisted.radius_fakes import SECRET, FakeTransport, open_reply, request_octets
+from tests.unit.eap.certificates import tls_context
+from tests.unit.eap.peap_peer import PeapPeer
+
+DEVICE = ("10.0.0.5", 50000)
+STATION: tuple[Attribute, ...] = ((31, b"02-00-00-00-00-01"),)
+PASSWORD = "correct horse"
+IDENTITY = b"\2\x07\0\x0e\1anonymous"
+RECV_KEY, SEND_KEY = AttributeId(311, 17), AttributeId(311, 16)
+POLICY = LoginPolicy(primary_down=PrimaryDown.REJECT)
+UPSTREAM_SECRET = b"of the upstream"
+NOTHING_PASSES = PassThrough(never=SAID_BY_EAP)
+CONSOLE = DialogueOptions()
+MAX_STEPS = 60
+
+
+class SlowDuo(FakeSecondFactor):
+    """Answers when the test says so."""
+
+    pending: Deferred[AuthAnswer]
+
+    async def authenticate(self, query: AuthQuery) -> AuthAnswer:
+        self.asked.append(query)
+        self.pending = Deferred()
+        return await self.pending
+
+
+class EapLoginTests(SynchronousTestCase):
+    """One listener; a device that sends what its supplicant says."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.transport = FakeTransport()
+        self.primary: Any = FakePrimary(PASSWORD)
+        self.duo = FakeSecondFactor()
+        self.events: list[Mapping[str, object]] = []
+        self.identifier = 0
+
+    def begin(
+        self,
+        *,
+        policy: LoginPolicy = POLICY,
+        pass_through: PassThrough = NOTHING_PASSES,
+        pw_codec: str = "utf-8",
+        dialogue: DialogueOptions = CONSOLE,
+        failure_text: bool = True,
+        backoff: AutoBackoff | None = None,
+    ) -> None:
+        """Start the listener."""
+        environment = make_environment("radius_server_eap", reactor=self.clock, auth_event=self.events.append)
+        shell = LoginShellSettings(policy, pass_through, AttributeId(0, 31), pw_codec, "DIXXXXXXXXXXXXXXXXXX", "client")
+        self.logins = EapLogins(
+            shell, EapLoginSettings(dialogue, failure_text, backoff), environment, self.primary, self.duo
+        )
+        methods = peap_registry(PeapSettings(tls_context()), environment.random_bytes)
+        self.eap = EapServer(
+            section_name="radius_server_eap",
+            reactor=self.clock,
+            make_machine=lambda now: EapAuthenticator(methods, environment.random_bytes, EapLimits(), now),
+            make_login=self.logins.begin,
+            random_bytes=environment.random_bytes,
+            max_open=10,
+            max_fragment_bytes=1024,
+        )
+        self.server = RadiusServer(
+            section_name="radius_server_eap",
+            reactor=self.clock,
+            devices=[RadiusDevice(parse_address_range("10.0.0.0/24"), Secret(SECRET), "radius_ip_1")],
+            policy=RadiusPolicy(),
+            handler=self.eap.handle,
+            random_bytes=environment.random_bytes,
+            dictionary=environment.dictionary,
+            open_socket=lambda interface, port: self.transport,
+        )
+        self.server.bind("", 1812)
+        self.server.start()
+
+    # ── the device ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, eap: bytes, state: bytes | None, *more: Attribute) -> bytes:
+        """Send one request with an identifier and authenticator of its own; give its octets."""
+        self.identifier += 1
+        carried: list[Attribute] = [*STATION, *more, *split_long(Type.EAP_MESSAGE, eap)]
+        carried += [(int(Type.STATE), state)] if state is not None else []
+        octets = request_octets(self.identifier, attributes=carried, password=None, user=b"anonymous")
+        self.transport.deliver(octets, DEVICE)
+        return octets
+
+    def reply_to(self, octets: bytes) -> Packet | None:
+        """The reply to one request, checked as a strict device does."""
+        answers = [sent for sent, _, _ in self.transport.sent if sent[1] == octets[1]]
+        return open_reply(answers[-1], octets) if answers else None
+
+    def talk(self, peer: PeapPeer, *more: Attribute) -> tuple[Packet | None, bytes]:
+        """Go on until there is an end, or no answer: the last reply, and the request that it answers."""
+        eap, state = IDENTITY, None
+        for _ in range(MAX_STEPS):
+            octets = self.send(eap, state, *more)
+            reply = self.reply_to(octets)
+            if reply is None or reply.code != Code.ACCESS_CHALLENGE:
+                return reply, octets
+            request = joined(reply.attributes, Type.EAP_MESSAGE)
+            [state] = all_values(reply.attributes, Type.STATE)
+            assert request is not None
+            eap = peer.respond(request)
+            self.waiting = (eap, state)
+        raise AssertionError("no end")
+
+    def log_in(self, *answers: str | bytes, identity: bytes = b"alice", version: int = 1) -> tuple[Packet | None, str]:
+        """Log in once; give the last reply and the log."""
+        typed = [answer.encode() if isinstance(answer, str) else answer for answer in answers]
+        self.peer = PeapPeer(version=version, identity=identity, answers=typed)
+        with capturedLogs() as events:
+            reply, self.last_request = self.talk(self.peer)
+        return reply, "".join(format_line(event) for event in events)
+
+    def assert_keys(self, reply: Packet, request: bytes) -> None:
+        """The device gets the halves of the peer's own key."""
+        for number, half in ((RECV_KEY, self.peer.msk()[:32]), (SEND_KEY, self.peer.msk()[32:])):
+            [hidden] = all_values(reply.attributes, number)
+            self.assertEqual(decrypt_salted(hidden, SECRET, request[4:20]), half)
+
+    # ── logins ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def test_password_and_word_let_in_with_equal_keys(self) -> None:
+        """Both versions; two prompts; one line for the end, with the inner name."""
+        for version in (0, 1):
+            self.begin()
+            reply, log = self.log_in(PASSWORD, "push", version=version)
+            assert reply is not None
+            self.assertEqual(reply.code, Code.ACCESS_ACCEPT)
+            self.assert_keys(reply, self.last_request)
+            self.assertEqual(len(self.peer.prompts), 2)
+            self.assertIn("user='alice'", log)
+            self.assertIn("result=accept cause=approved", log)
+            self.assertIn(f"'alice' asks from 10.0.0.5 (PEAPv{version}, TLSv1.3, outside the tunnel 'anonymous').", log)
+        self.assertEqual([query.factor for query in self.duo.asked], [Factor.PUSH] * 2)
+        self.assertEqual(self.primary.tried, [PASSWORD] * 2)
+
+    def test_a_retry_with_new_identifiers_joins_the_push(self) -> None:
+        """The newest request gets the Accept, with keys hidden for it; there is one push; the older get silence."""
+        self.duo = SlowDuo()
+        self.begin()
+        reply, _ = self.log_in(PASSWORD, "push")
+        self.assertIsNone(reply)
+        older = self.last_request
+        eap, state = self.waiting
+        self.clock.advance(5)
+        newer = self.send(eap, state)
+        self.assertIsNone(self.reply_to(newer))
+        self.duo.pending.callback(ALLOWED)
+        reply = self.reply_to(newer)
+        assert reply is not None
+        self.assertIsNone(self.reply_to(older))
+        request = joined(reply.attributes, Type.EAP_MESSAGE)
+        [state] = all_values(reply.attributes, Type.STATE)
+        assert request is not None
+        last = self.send(self.peer.respond(request), state)
+        reply = self.reply_to(last)
+        assert reply is not None
+        self.assertEqual(reply.code, Code.ACCESS_ACCEPT)
+        self.assert_keys(reply, last)
+        self.assertEqual(len(self.duo.asked), 1)
+
+    def test_an_accept_that_was_lost_is_given_again_and_nothing_is_asked_again(self) -> None:
+        """The same step with new identifiers, after its end: the cached reply, keys hidden anew."""
+        self.begin()
+        self.log_in(PASSWORD, "push")
+        again = self.send(*self.waiting)
+        repeated = self.reply_to(again)
+        assert repeated is not None
+        self.assertEqual(repeated.code, Code.ACCESS_ACCEPT)
+        self.assert_keys(repeated, again)
+        self.assertEqual(len(self.duo.asked), 1)
+        changed = self.send(self.waiting[0], self.waiting[1], (Type.NAS_PORT, bytes(4)))
+        refused = self.reply_to(changed)
+        assert refused is not None
+        self.assertEqual(refused.code, Code.ACCESS_REJECT)
+
+    def test_a_wrong_password_is_an_eap_failure_and_nothing_beside_it(self) -> None:
+        """One attribute, and the signature; Duo is not asked."""
+        for version in (0, 1):
+            self.begin()
+            reply, log = self.log_in("wrong", version=version)
+            assert reply is not None
+            self.assertEqual(reply.code, Code.ACCESS_REJECT)
+            self.assertEqual([number for number, _ in reply.attributes], [80, 79])
+            self.assertIn("cause=password-refused", log)
+        self.assertEqual(self.duo.preauths, [])
+
+    def test_a_refusal_is_shown_inside_the_tunnel_unless_that_is_off(self) -> None:
+        """One more question; its answer counts for nothing."""
+        self.duo.auth_answer = DENIED
+        for shown in (True, False):
+            self.begin(failure_text=shown)
+            reply, _ = self.log_in(PASSWORD, "push", "push")
+            assert reply is not None
+            self.assertEqual(reply.code, Code.ACCESS_REJECT)
+            self.assertEqual(b"Login request denied." in self.peer.prompts, shown)
+        self.assertEqual(len(self.duo.asked), 2)
+
+    def test_a_stored_password_means_automatic_and_repeats_are_held_back(self) -> None:
+        """The same answer to every prompt: one push; after it was denied none for a while."""
+        self.duo.auth_answer = DENIED
+        self.begin(backoff=AutoBackoff())
+        for expected in ("cause=factor-refused", "cause=backed-off"):
+            _, log = self.log_in(PASSWORD)
+            self.assertIn(expected, log)
+        self.assertEqual([query.factor for query in self.duo.asked], [Factor.PUSH])
+
+    def test_names_and_passwords_are_read_in_the_encoding_of_the_section(self) -> None:
+        """Latin-1 with pw_codec; what is in no encoding is refused with a remedy."""
+        self.primary = FakePrimary("pässwörd")
+        self.begin(pw_codec="latin-1")
+        reply, log = self.log_in("pässwörd".encode("latin-1"), "push", identity="jürgen".encode("latin-1"))
+        assert reply is not None
+        self.assertEqual(reply.code, Code.ACCESS_ACCEPT)
+        self.assertEqual(all_values(reply.attributes, Type.USER_NAME), ["jürgen".encode("latin-1")])
+        self.assertEqual(self.duo.preauths[0][0], "jürgen")
+        self.begin()
+        for identity, password in ((b"alice", b"p\xe4ss"), (b"j\xfcrgen", b"password")):
+            reply, log = self.log_in(password, identity=identity)
+            assert reply is not None
+            self.assertEqual(reply.code, Code.ACCESS_REJECT)
+            self.assertIn("Set pw_codec of [radius_server_eap] to the encoding that the device sends", log)
+
+    def test_a_name_with_hidden_characters_is_refused_before_anybody_is_asked(self) -> None:
+        """What the password check passes over would make a stranger of the user."""
+        self.begin()
+        reply, log = self.log_in(PASSWORD, identity="alice\u200b".encode())
+        assert reply is not None
+        self.assertEqual(reply.code, Code.ACCESS_REJECT)
+        self.assertIn("has characters that cannot be seen", log)
+        self.assertEqual((self.primary.tried, self.duo.preauths), ([], []))
+
+    def test_an_unreachable_primary_is_an_eap_failure(self) -> None:
+        """The device gets an answer."""
+        self.primary = FakePrimary(PASSWORD, fault=PrimaryUnreachable("RADIUS server 10.0.0.5", "no answer"))
+        self.begin()
+        reply, log = self.log_in(PASSWORD)
+        assert reply is not None
+        self.assertEqual(reply.code, Code.ACCESS_REJECT)
+        self.assertIn("cause=primary-unreachable", log)
+
+    def test_failmode_decides_when_duo_is_away(self) -> None:
+        """Both ways."""
+        self.duo.preauth_answer = ServiceUnavailable("Duo", "no answer")
+        for failmode, code in ((Failmode.SAFE, Code.ACCESS_ACCEPT), (Failmode.SECURE, Code.ACCESS_REJECT)):
+            self.begin(policy=evolve(POLICY, failmode=failmode))
+            reply, _ = self.log_in(PASSWORD)
+            assert reply is not None
+            self.assertEqual(reply.code, code)
+
+    def test_a_fault_of_ours_is_a_refusal_with_a_login_id(self) -> None:
+        """Whatever it is, it lets nobody in."""
+        self.primary = FakePrimary(PASSWORD, fault=ZeroDivisionError())
+        self.begin()
+        reply, log = self.log_in(PASSWORD)
+        assert reply is not None
+        self.assertEqual(reply.code, Code.ACCESS_REJECT)
+        self.assertIn("result=reject cause=fault", log)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_a_user_who_does_not_come_back_is_told_of_once(self) -> None:
+        """The prompt was not answered: the login ends with its own cause, and an event."""
+        self.begin()
+        self.eap.start()
+        peer = PeapPeer(answers=[PASSWORD.encode()])
+        eap, state = IDENTITY, None
+        with capturedLogs() as events:
+            while len(peer.prompts) < 2:
+                reply = self.reply_to(self.send(eap, state))
+                assert reply is not None
+                request = joined(reply.attributes, Type.EAP_MESSAGE)
+                assert request is not None
+                [state], eap = all_values(reply.attributes, Type.STATE), peer.respond(request)
+            self.clock.pump([5.0] * 60)
+        log = "".join(format_line(event) for event in events)
+        self.assertEqual(log.count("result=reject cause=prompt-unanswered"), 1)
+        self.assertEqual(self.eap.open_conversations, 0)
+        self.eap.stop()
+
+    # ── attributes ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _accepted_upstream(self, *attributes: Sequence[Any]) -> PrimaryOutcome:
+        packet = Packet(Code.ACCESS_ACCEPT, 1, bytes(16), tuple(attributes))  # type: ignore[arg-type]
+        return PrimaryOutcome(True, wire=UpstreamReply(packet, bytes(16), Secret(UPSTREAM_SECRET), "10.0.0.5"))
+
+    def test_what_the_primary_grants_passes_through_but_not_what_eap_says(self) -> None:
+        """Class does; its keys, its name for the user and its text do not."""
+        key = vendor_attribute(311, 16, encrypt_salted(b"k" * 32, UPSTREAM_SECRET, bytes(16), b"\x80\1"))
+        granted = self._accepted_upstream((25, b"staff"), (1, b"another"), (18, b"Welcome"), key, (102, b"x"))
+        self.primary = FakePrimary("another", refused=granted)
+        self.begin(pass_through=PassThrough(everything=True, never=SAID_BY_EAP))
+        reply, _ = self.log_in(PASSWORD, "push")
+        assert reply is not None
+        self.assert_keys(reply, self.last_request)
+        self.assertEqual(all_values(reply.attributes, Type.CLASS), [b"staff"])
+        self.assertEqual(all_values(reply.attributes, Type.USER_NAME), [b"alice"])
+        self.assertEqual(all_values(reply.attributes, Type.REPLY_MESSAGE), [])
+        self.assertEqual(all_values(reply.attributes, Type.EAP_KEY_NAME), [])
+
+    def test_the_primary_is_given_the_request_and_what_may_go_upstream(self) -> None:
+        """The device's own attributes, and the choice of this section."""
+        seen: list[object] = []
+
+        class Curious(FakePrimary):
+            async def authenticate(self, request: Any) -> PrimaryOutcome:
+                seen.append(request.wire)
+                return PrimaryOutcome(True)
+
+        self.primary = Curious(PASSWORD)
+        named = PassThrough(names=frozenset({AttributeId(0, 31)}), never=SAID_BY_EAP)
+        self.begin(pass_through=named)
+        self.log_in(PASSWORD, "push")
+        [wire] = seen
+        assert isinstance(wire, DeviceRequest)
+        self.assertEqual(wire.pass_through, named)
+        self.assertIn(STATION[0], wire.packet.attributes)
+
+    def test_the_password_is_nowhere_in_the_log(self) -> None:
+        """Nor in an event."""
+        self.begin()
+        _, log = self.log_in(PASSWORD, "push")
+        self.assertNotIn(PASSWORD, log + str(self.events))
+        self.assertEqual(
+            [(event["auth_stage"], event["status"]) for event in self.events],
+            [("Primary authentication", "Allow"), ("Secondary authentication", "Allow")],
+        )
