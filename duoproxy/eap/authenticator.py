@@ -37,12 +37,12 @@ from duoproxy.eap.packet import (
     decode_eap,
     encode_eap,
     read_nak,
+    spell_types,
 )
 from duoproxy.errors import RemoteProtocolError
 
 MAX_ROUNDS = 100
 """Supplicants stop at 50 or 100 requests; a login with small fragments takes about 40."""
-MAX_NAMED_TYPES = 8
 HANDSHAKE_S = 60.0
 ANSWER_S = 120.0
 LIFE_S = 600.0
@@ -210,8 +210,8 @@ class EapAuthenticator:
         """Propose what the peer wants instead, or end. Source: RFC 3748 §5.3.1, RFC 3579 §2.6.2."""
         other = self._methods.choose(wanted, self._proposed)
         if other is None:
-            names = ", ".join(map(str, wanted[:MAX_NAMED_TYPES])) or "none"
-            return self._fail(f"the peer refuses EAP type {self._method_type}; the types that it wants: {names}")
+            its_wish = spell_types(wanted)
+            return self._fail(f"the peer refuses EAP type {self._method_type}; the types that it wants: {its_wish}")
         return self._propose(other, now)
 
     def _propose(self, method_type: int, now: float) -> Action:

@@ -9,6 +9,7 @@ Source: RFC 3748 §4, §5.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 
 from attrs import field, frozen
 
@@ -17,6 +18,7 @@ from duoproxy.errors import RemoteProtocolError
 HEADER_BYTES = 4
 TYPE_BYTES = 1
 MAX_EAP_BYTES = 0xFFFF
+MAX_NAMED_TYPES = 8
 IDENTIFIERS = 256
 
 _EXPANDED_HEADER_BYTES = 7
@@ -127,3 +129,8 @@ def read_nak(packet: EapPacket) -> tuple[int, ...] | None:
     whole = [items[at : at + _EXPANDED_NAK_ITEM_BYTES] for at in range(0, len(items), _EXPANDED_NAK_ITEM_BYTES)]
     ours = bytes((EapType.EXPANDED, 0, 0, 0, 0, 0, 0))
     return tuple(item[-1] for item in whole if len(item) == _EXPANDED_NAK_ITEM_BYTES and item.startswith(ours))
+
+
+def spell_types(wanted: Sequence[int]) -> str:
+    """Spell what `read_nak` gave, for the log: the first of them."""
+    return ", ".join(map(str, wanted[:MAX_NAMED_TYPES])) or "none"

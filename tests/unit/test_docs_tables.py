@@ -60,7 +60,7 @@ def test_each_row_of_the_standards_names_a_module_and_a_test() -> None:
 
 def test_every_rfc_that_a_protocol_module_names_is_in_the_standards() -> None:
     """A module that follows an RFC has its row."""
-    folders = [ROOT / "duoproxy" / room for room in ("radius", "duoapi", "login", "ldap")]
+    folders = [ROOT / "duoproxy" / room for room in ("radius", "eap", "duoapi", "login", "ldap")]
     named = {
         number for folder in folders for path in folder.rglob("*.py") for number in RFC.findall(path.read_text("utf-8"))
     }

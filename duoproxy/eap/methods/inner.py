@@ -19,7 +19,7 @@ from attrs import field, frozen
 from duoproxy.eap.actions import Accept, Ask, JudgeAnswer, Judgement, SessionKeys
 from duoproxy.eap.methods.gtc import encode_prompt, read_answer
 from duoproxy.eap.methods.identity import IDENTITY_REQUEST, read_identity
-from duoproxy.eap.packet import HEADER_BYTES, Code, EapPacket, EapType, decode_eap, encode_eap, read_nak
+from duoproxy.eap.packet import HEADER_BYTES, Code, EapPacket, EapType, decode_eap, encode_eap, read_nak, spell_types
 from duoproxy.eap.peap_keys import TunnelKeys, binding_is_valid, signed_binding
 from duoproxy.eap.peap_tlv import (
     NONCE_BYTES,
@@ -224,7 +224,7 @@ class InnerConversation:
 
     def _nak_came(self, packet: EapPacket, identifier: int) -> InnerStep:
         """Nothing else is offered. Source: RFC 3748 §5.3.1."""
-        wanted = ", ".join(map(str, (read_nak(packet) or ())[:8])) or "none"
+        wanted = spell_types(read_nak(packet) or ())
         return self._say_failure(f"the peer refuses EAP-GTC; the inner types that it wants: {wanted}", identifier)
 
     def _answer_came(self, packet: EapPacket, identifier: int) -> InnerStep:
