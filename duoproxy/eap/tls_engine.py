@@ -20,7 +20,7 @@ from duoproxy.errors import DuoproxyError
 
 TLS_1_2 = SSL.TLS1_2_VERSION
 TLS_1_3 = SSL.TLS1_3_VERSION
-MAX_PLAINTEXT_BYTES = 64 * 1024
+MAX_PLAINTEXT_BYTES = 16 * 1024
 READ_BYTES = 16 * 1024
 RANDOM_BYTES = 32
 
@@ -169,8 +169,17 @@ class TlsConnection:
                 return b"".join(parts)
 
     def export(self, label: bytes, length: int, context: bytes | None) -> bytes:
-        """Derive keying material. No context and an empty one are different things in TLS 1.2. Source: RFC 5705 §4."""
-        return self._connection.export_keying_material(label, length, context)
+        """Derive keying material. No context and an empty one are different things in TLS 1.2.
+
+        Raises:
+            TlsFault: OpenSSL refuses.
+
+        Source: RFC 5705 §4.
+        """
+        try:
+            return self._connection.export_keying_material(label, length, context)
+        except SSL.Error as error:
+            raise TlsFault(_reason(error)) from None
 
     @property
     def randoms(self) -> bytes:

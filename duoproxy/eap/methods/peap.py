@@ -31,7 +31,8 @@ from duoproxy.eap.tls_fragments import Fragment, Incoming, Outgoing, decode_frag
 from duoproxy.errors import RemoteProtocolError
 
 OFFERED_VERSION: Final = 1
-MAX_TLS_MESSAGE_BYTES: Final = 64 * 1024
+MAX_TLS_MESSAGE_BYTES: Final = 16 * 1024
+"""No peer is asked for a certificate: its longest message is a ClientHello of a few thousand octets."""
 PROMPT_TIMEOUT_S: Final = 60
 
 
@@ -87,6 +88,7 @@ class Peap:
         self._settings = settings
         self._random_bytes = random_bytes
         self._version = OFFERED_VERSION
+        self._agreed = False
         self._outgoing = Outgoing()
         self._incoming = Incoming(settings.max_tls_message_bytes)
         self._connection: TlsConnection | None = None
@@ -116,7 +118,7 @@ class Peap:
             return Discard("only a server sends PEAP's start")
         if self._outgoing.pending:
             return self._acknowledged(fragment, turn)
-        if self.phase is PeapPhase.START and (fault := self._agree(fragment.version)):
+        if not self._agreed and (fault := self._agree(fragment.version)):
             return self._fail(fault)
         try:
             message = self._incoming.add(fragment)
@@ -139,7 +141,7 @@ class Peap:
         """
         if version > OFFERED_VERSION:
             return f"the peer answers with version {version} of PEAP, but {OFFERED_VERSION} was offered"
-        self._version = version
+        self._version, self._agreed = version, True
         return ""
 
     def _acknowledged(self, fragment: Fragment, turn: Turn) -> MethodStep:
@@ -207,7 +209,10 @@ class Peap:
         connection = self._connection
         if connection is None or not connection.established:
             return self._fail("no tunnel")
-        keys = derive_tunnel_keys(connection.export, is_tls_1_3=connection.is_tls_1_3, randoms=connection.randoms)
+        try:
+            keys = derive_tunnel_keys(connection.export, is_tls_1_3=connection.is_tls_1_3, randoms=connection.randoms)
+        except TlsFault as fault:
+            return self._fail(f"TLS: {fault}")
         chosen = self._settings
         settings = InnerSettings(chosen.first_prompt, chosen.crypto_binding, chosen.prompt_timeout_s)
         self._inner = InnerConversation(self._version, settings, keys, self._random_bytes)

@@ -242,9 +242,3 @@ def test_nothing_counts_after_the_end():
         for octets, _ in itertools.product((response(8, 25, b"done"), response(9, 25, b"done"), b""), range(2)):
             assert isinstance(step(talk, octets), Discard)
         assert isinstance(only(talk.start(0.0)), Discard)
-
-
-def test_a_server_without_a_method_is_an_error():
-    """There must be something to offer."""
-    with pytest.raises(ValueError, match="method"):
-        MethodRegistry({})

@@ -109,7 +109,7 @@ def test_plaintext_is_bounded():
     for _ in range(MAX_PLAINTEXT_BYTES // 10_000 + 1):
         peer.send(bytes(10_000))
         octets += peer.bio_read(1 << 16)
-    with pytest.raises(TlsFault, match="over 65536"):
+    with pytest.raises(TlsFault, match="over 16384"):
         server.feed(octets)
 
 

@@ -70,6 +70,16 @@ def test_higher_version_than_offered_is_refused():
     assert "version" in failed(talk).reason
 
 
+def test_version_of_the_first_fragment_counts():
+    """A hello in pieces: what later pieces say of the version changes nothing."""
+    talk = Conversation(
+        PeapPeer(version=1, tls_version=PEER_1_3, fragment_bytes=300),
+        change=lambda number, octets: changed_flags(octets, 0) if number > 1 else octets,
+    )
+    succeeded(talk)
+    assert {packet[5] & 7 for packet in talk.sent} == {1}
+
+
 def changed_flags(octets: bytes, version: int) -> bytes:
     return octets[:5] + bytes((octets[5] & ~7 | version,)) + octets[6:]
 
@@ -161,7 +171,7 @@ def test_malformed_packet_is_discarded_and_changes_nothing(data: bytes):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"\xc1\0\1\0\1abc", "over 65536"),
+        (b"\xc1\0\1\0\1abc", "over 16384"),
         (b"\x81\0\0\0\4abc", "announced"),
         (b"\x81\0\0\0\2abc", "announced"),
         (b"\x41", "empty fragment"),
