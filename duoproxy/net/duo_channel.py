@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from attrs import define, frozen
+from OpenSSL import SSL
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionClosed
@@ -99,6 +100,11 @@ class Link(Protocol):
         tls = cast(Any, self.transport)
         return not self.is_open or bool(tls.disconnecting) or bool(tls.transport.disconnecting)
 
+    @property
+    def tls_connection(self) -> SSL.Connection:
+        """The connection as OpenSSL has it, while it is there."""
+        return cast(SSL.Connection, cast(Any, self.transport).getHandle())
+
     def handshakeCompleted(self) -> None:
         """Source: IHandshakeListener."""
         self.is_open = True
@@ -149,6 +155,7 @@ class Channel:
     Attributes:
         link: the connection below.
         answered_at: when the last answer came, or the connection; seconds of the reactor.
+        is_new: whether no answer has been given back yet; the owner of the connection sets it.
     """
 
     def __init__(self, reactor: Any, link: Link, authority: str) -> None:
@@ -161,6 +168,7 @@ class Channel:
         """
         self.link = link
         self.answered_at: float = reactor.seconds()
+        self.is_new = True
         self._reactor = reactor
         self._base_url = f"https://{authority}"
         pool = HTTPConnectionPool(reactor)

@@ -27,6 +27,7 @@ from duoproxy.net.duo_channel import Channel, Link, NotSent
 from duoproxy.net.http_connect import TunnelEndpoint, TunnelRefused
 from duoproxy.net.remembered_address import LACKING_HERE, RememberedEndpoint
 from duoproxy.net.tls import CertificateRefused, StrictClientTls, TrustRoots
+from duoproxy.net.tls_sessions import TlsSessions
 
 MAX_IDLE = 32
 HTTPS_PORT = 443
@@ -120,7 +121,8 @@ class DuoConnections:
         """
         self._reactor = reactor
         self._route = route
-        tls = StrictClientTls(route.host, trust_roots)
+        self._sessions = TlsSessions(reactor.seconds)
+        tls = StrictClientTls(route.host, trust_roots, sessions=self._sessions)
         links = Factory.forProtocol(Link)
         links.noisy = False
         self._factory = TLSMemoryBIOFactory(tls, True, links, clock=reactor)
@@ -162,6 +164,9 @@ class DuoConnections:
         if self._stopped or not channel.is_usable:
             channel.link.abort()
             return
+        if channel.is_new:
+            channel.is_new = False
+            self._sessions.keep(channel.link.tls_connection)
         self._idle.append(channel)
         if len(self._idle) > MAX_IDLE:
             self._idle.pop(0).link.abort()
@@ -199,20 +204,25 @@ class DuoConnections:
             raise NotSent(sentences.stopping(), again=False)
 
     async def _open(self, limit_s: float) -> Link:
-        remembered = self._address.is_remembering
+        remembered = self._address.is_remembering or not self._sessions.is_empty
         attempt = self._endpoint.connect(self._factory).addCallback(_handshake)
         try:
             return await within(self._reactor, limit_s, attempt)
         except CancelledError:
             raise
         except Expired:
-            self._address.forget()
+            self._forget()
             raise NotSent(sentences.connect_timeout(limit_s, self._route.port), again=False) from None
         except Exception as fault:
             if isinstance(fault, ConnectError) and fault.osError in LACKING_HERE:
                 raise LackingHere(_system_words(fault)) from fault
-            self._address.forget()
+            self._forget()
             raise self._not_connected(fault, remembered) from fault
+
+    def _forget(self) -> None:
+        """Find the host, and have it prove its name, anew."""
+        self._address.forget()
+        self._sessions.forget()
 
     def _route_endpoint(self) -> IStreamClientEndpoint:
         route = self._route

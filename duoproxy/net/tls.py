@@ -23,6 +23,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from duoproxy.errors import DuoproxyError
+from duoproxy.net.tls_sessions import TlsSessions
 
 # The package whose CA bundle holds the roots of Duo's own servers; its code is not imported for that.
 BUNDLE_PACKAGE = "duo_client"
@@ -142,7 +143,13 @@ class StrictClientTls:
     """
 
     def __init__(
-        self, host: str, trust_roots: TrustRoots, *, verify_hostname: bool = True, verify: bool = True
+        self,
+        host: str,
+        trust_roots: TrustRoots,
+        *,
+        verify_hostname: bool = True,
+        verify: bool = True,
+        sessions: TlsSessions | None = None,
     ) -> None:
         """Prepare the context.
 
@@ -153,10 +160,12 @@ class StrictClientTls:
             trust_roots: whom to trust.
             verify_hostname: False: a certificate for any host will do, if its chain is trusted.
             verify: False: any certificate at all will do. It keeps listeners out, not impostors.
+            sessions: those that may be taken up again, of this object alone; None: each handshake is a full one.
         """
         self._host = host
         self._verify_hostname = verify_hostname
         self._verify_chain = verify
+        self._sessions = sessions
         self._identity, self._server_name = _identity_of(host)
         self._context = context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
@@ -171,6 +180,8 @@ class StrictClientTls:
         if self._server_name is not None:
             connection.set_tlsext_host_name(self._server_name)
         connection.set_connect_state()
+        if self._sessions is not None:
+            self._sessions.offer(connection)
         return connection
 
     def _verify(self, connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, good: int) -> bool:
@@ -182,6 +193,8 @@ class StrictClientTls:
             raise CertificateRefused(_issuer(certificate), reason)
         if depth == 0 and self._verify_hostname:
             self._verify_name(certificate)
+            if self._sessions is not None:
+                self._sessions.proven(connection)
         return True
 
     def _verify_name(self, certificate: crypto.X509) -> None:

@@ -13,15 +13,19 @@ from cryptography import x509
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Factory
 from twisted.logger import LogLevel
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
 from duoproxy.duoapi.messages import PreauthResult
 from duoproxy.errors import AnswerLost, ServiceRefused, ServiceUnavailable
 from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.net.duo_channel import MAX_BODY_BYTES
+from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.duo_connections import split_api_host
-from tests.twisted.duo_case import AUTHORITY, PREAUTH, PUSH, SHORT_S, ClientCase
+from duoproxy.net.tls import StrictClientTls
+from tests.twisted.duo_case import AUTHORITY, PREAUTH, PUSH, SHORT_S, ClientCase, usual
 from tests.twisted.https_stand_in import (
     ADDRESS,
     LOOPBACK,
@@ -318,6 +322,59 @@ class CertificateTests(ClientCase):
         self.server.buildProtocol = lambda addr: _Greeter(self.server, 0)  # type: ignore[method-assign]
         text = await self.fails(ServiceUnavailable, self.client().begin_login().preauth("alice", None))
         self.assertIn("no TLS connection (", text)
+
+
+class NewConnectionTests(ClientCase):
+    """What a new connection remembers of those before it, and what it proves all the same."""
+
+    async def _first(self) -> DuoClient:
+        """Make one login over a connection that the server then ends."""
+        client = self.client(host="localhost")
+        await client.begin_login().preauth("alice", None)
+        self.server.connections[-1].transport.loseConnection()
+        await self.until(lambda: self.server.connections[-1].is_gone and client._connections.open_count == 0)
+        return client
+
+    def _shows(self, options: ServerTls) -> None:
+        """From now on somebody else answers at the same address."""
+        self.server.port.factory = TLSMemoryBIOFactory(options, False, self.server, clock=reactor)
+
+    async def test_name_that_was_proven_is_not_proven_again(self) -> None:
+        """A new connection takes up the TLS session of the one before."""
+        client = await self._first()
+        with mock.patch.object(StrictClientTls, "_verify_name") as verify:
+            await client.begin_login().preauth("bob", None)
+        verify.assert_not_called()
+
+    async def test_somebody_else_at_the_remembered_address_gets_nothing(self) -> None:
+        """Who does not know the session has to prove the name: the host is looked up again, and no octet is sent."""
+        client = await self._first()
+        octets = self.server.received_octets
+        self._shows(AUTHORITY.server_options(x509.DNSName("evil.example.com")))
+        text = await self.fails(ServiceUnavailable, client.begin_login().preauth("bob", None))
+        self.assertIn("its certificate is refused", text)
+        self.assertEqual((self.server.received_octets, len(self.server.connections)), (octets, 3))
+
+    async def test_host_with_new_keys_for_its_tickets_is_asked(self) -> None:
+        """A session that the host does not know any more costs a full handshake, and no login."""
+        client = await self._first()
+        self._shows(AUTHORITY.server_options(x509.DNSName("localhost")))
+        await client.begin_login().preauth("bob", None)
+        self.assertEqual(len(self.server.requests), 2)
+
+    async def test_handshake_that_fails_with_what_was_remembered_is_made_without(self) -> None:
+        """A session or an address that is not good any more is no outage, also where the user is asked."""
+        client = await self._first()
+        tls, port = self.server.port.factory, self.server.port
+
+        class Once(Factory):
+            def buildProtocol(self, addr: Any) -> Any:
+                port.factory = tls
+                return _Greeter(StandIn(usual), 0)
+
+        port.factory = Once()
+        await client.begin_login().authenticate(PUSH)
+        self.assertEqual(self.server.paths, ["/auth/v2/preauth", "/auth/v2/auth"])
 
 
 class _Greeter(ApiProtocol):
