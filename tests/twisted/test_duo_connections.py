@@ -14,6 +14,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
 from twisted.logger import LogLevel
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
@@ -66,6 +67,31 @@ class ConnectionRuleTests(ClientCase):
         self.reactor.shift_s += 30.0
         await client.begin_login().preauth("alice", None)
         self.assertEqual([request.connection for request in self.server.requests], [0, 0])
+
+    async def test_idle_connection_is_closed_after_a_while(self) -> None:
+        """Before the service does it; with a goodbye, and not while an answer is waited for."""
+        with mock.patch("duoproxy.net.duo_channel.IDLE_S", 0.05):
+            client = self.client()
+            await client.begin_login().preauth("alice", None)
+            self.server.answer = lambda *_: None
+            waiting = Deferred.fromCoroutine(client.begin_login().preauth("alice", None))
+            await self.until(lambda: len(self.server.requests) == 2)
+            await deferLater(reactor, 0.1)
+            self.assertFalse(self.server.connections[0].is_gone)
+            self.server.connections[0].transport.write(ok(PREAUTH))
+            await waiting
+            await self.until(lambda: self.server.connections[0].is_gone and client._connections.open_count == 0)
+
+    async def test_requests_name_the_host_and_carry_no_cookie(self) -> None:
+        """RFC 9110 §7.2: host and port as in the URL; what the service wants to be told again is not."""
+        self.server.answer = lambda *_: ok(PREAUTH, "Set-Cookie: a=b; Path=/; Secure")
+        client = self.client()
+        for _ in range(2):
+            await client.begin_login().preauth("alice", None)
+        for request in self.server.requests:
+            self.assertEqual(request.headers["host"], f"{LOOPBACK}:{self.server.number}")
+            self.assertNotIn("cookie", request.headers)
+            self.assertNotIn("accept-encoding", request.headers)
 
     async def test_connection_closed_by_the_server_is_replaced(self) -> None:
         """A closed one is seen, and a new one opened, also for `/auth`."""
