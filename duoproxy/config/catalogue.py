@@ -38,11 +38,14 @@ class Catalogue:
     Attributes:
         schemas: by name; `main` is one of them.
         planned: names of sections that this version knows but does not serve, each with what is to be said of it.
+        left_out: names of sections that this version knows and the start goes on without, each with what is to be said
+            of it.
         dictionary_loader: gives the RADIUS attribute names, ours and those of the files that are its arguments.
     """
 
     schemas: Mapping[str, SectionSchema]
     planned: Mapping[str, str] = Factory(dict)
+    left_out: Mapping[str, str] = Factory(dict)
     dictionary_loader: Callable[..., AttributeDictionary] = no_dictionary
 
     def resolve(self, name: str) -> tuple[SectionSchema, int | None] | None:
@@ -56,9 +59,13 @@ class Catalogue:
         """Find what is to be said about a section that is not served yet."""
         return self.planned.get(name) or self.planned.get(_split(name)[0])
 
+    def left_out_sentence(self, name: str) -> str | None:
+        """Find what is to be said about a section that the start goes on without."""
+        return self.left_out.get(name) or self.left_out.get(_split(name)[0])
+
     def near_names(self, name: str) -> list[str]:
         """Name the sections that an unknown heading may be a slip of."""
-        return nearest(name.rstrip("0123456789"), [*self.schemas, *self.planned])
+        return nearest(name.rstrip("0123456789"), [*self.schemas, *self.planned, *self.left_out])
 
     def of_role(self, role: Role) -> list[SectionSchema]:
         """List the kinds of one role."""

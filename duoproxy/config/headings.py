@@ -65,7 +65,7 @@ def sort_headings(ini: IniFile, catalogue: Catalogue, findings: Findings) -> Hea
 
 def _sort_one(section: IniSection, headings: Headings, catalogue: Catalogue, findings: Findings) -> None:
     resolved = catalogue.resolve(section.name)
-    sentence = catalogue.planned_sentence(section.name)
+    sentence, left_out = catalogue.planned_sentence(section.name), catalogue.left_out_sentence(section.name)
     if resolved is not None and resolved[0].role is Role.MAIN:
         if resolved[1] is None:
             headings.main_section = section
@@ -74,6 +74,9 @@ def _sort_one(section: IniSection, headings: Headings, catalogue: Catalogue, fin
             findings.error(section.line, section.name, "", what, "Write its options under [main]")
     elif resolved is not None:
         headings.sections.append(SectionReading(resolved[0], resolved[1], section))
+    elif left_out is not None:
+        what, _, remedy = left_out.partition(". ")
+        findings.warning(section.line, section.name, "", what, remedy)
     elif sentence is not None:
         headings.planned.append(section.name)
         what, _, remedy = sentence.partition(". ")

@@ -60,11 +60,14 @@ class AppendMode:
         allow_concat: whether the delimiter is looked for.
         delimiter: what stands between password and factor; not empty.
         password_length: when not 0, every password has this many characters and the factor begins behind it.
+        required: whether there is no password without a factor behind it; whatever follows is then a factor or goes to
+            Duo as a passcode.
     """
 
     allow_concat: bool = True
     delimiter: str = ","
     password_length: int = 0
+    required: bool = False
 
 
 @frozen
@@ -80,11 +83,15 @@ def read_password_field(field: Secret, mode: AppendMode) -> tuple[Candidate, ...
 
     With `password_length` the length decides, and whatever follows is a factor or goes to Duo as a passcode; there is
     no second reading, since every password has that length. Otherwise the *last* delimiter splits, and only when a
-    factor word or a passcode follows it; the whole field as a password is then the second reading.
+    factor word or a passcode follows it; the whole field as a password is then the second reading. Where a factor is
+    required, there is one reading, or none when it is missing.
     """
     text = field.reveal_text()
     if mode.password_length:
-        return (_read_by_length(text, mode),)
+        by_length = _read_by_length(text, mode)
+        return () if mode.required and by_length.typed is None else (by_length,)
+    if mode.required:
+        return _read_with_factor(text, mode)
     whole = Candidate(field, None)
     if not mode.allow_concat:
         return (whole,)
@@ -95,10 +102,20 @@ def read_password_field(field: Secret, mode: AppendMode) -> tuple[Candidate, ...
     return (Candidate(Secret(left), typed), whole)
 
 
+def _read_with_factor(text: str, mode: AppendMode) -> tuple[Candidate, ...]:
+    left, _, right = text.rpartition(mode.delimiter)
+    if not left or not right.strip():
+        return ()
+    return (Candidate(Secret(left), _word_or_passcode(right.strip())),)
+
+
 def _read_by_length(text: str, mode: AppendMode) -> Candidate:
     password, rest = text[: mode.password_length], text[mode.password_length :]
     rest = rest.removeprefix(mode.delimiter).strip()
     if not rest:
         return Candidate(Secret(password), None)
-    typed = parse_factor(rest) or TypedFactor(Factor.PASSCODE, passcode=Secret(rest))
-    return Candidate(Secret(password), typed)
+    return Candidate(Secret(password), _word_or_passcode(rest))
+
+
+def _word_or_passcode(text: str) -> TypedFactor:
+    return parse_factor(text) or TypedFactor(Factor.PASSCODE, passcode=Secret(text))

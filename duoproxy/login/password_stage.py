@@ -5,6 +5,8 @@ Every kind of login begins with it, whether the second factor is asked for at on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import evolve, frozen
 
 from duoproxy.errors import PrimaryUnreachable
@@ -45,9 +47,12 @@ async def check_password(
     """Check the password field and tell the event of the stage; an `Outcome` ends the login, and is never an accept."""
     if not request.duo_username:
         return reject(Cause.BAD_REQUEST, detail="The request names no user. Check what the device sends as User-Name.")
+    readings = read_password_field(request.password, policy.append_for(request.username))
+    if not readings:
+        return reject(Cause.FACTOR_MISSING, detail="No factor stands behind the password, and nobody was asked.")
     started = tools.clock()
     try:
-        checked, candidate = await _check_readings(request, policy, primary, tools)
+        checked, candidate = await _check_readings(request, readings, primary, tools)
     except PrimaryUnreachable as fault:
         tools.event(StageEvent(Stage.PRIMARY, False, str(fault), duration_s=tools.clock() - started))
         silent = policy.primary_down is PrimaryDown.SILENT
@@ -63,10 +68,10 @@ async def check_password(
 
 
 async def _check_readings(
-    request: LoginRequest, policy: LoginPolicy, primary: PrimaryAuthenticator, tools: LoginTools
+    request: LoginRequest, readings: Sequence[Candidate], primary: PrimaryAuthenticator, tools: LoginTools
 ) -> tuple[PrimaryOutcome, Candidate]:
     """Try the readings of the password field, the second one only where that cannot lock the account."""
-    first, *others = read_password_field(request.password, policy.append)
+    first, *others = readings
     checked = await primary.authenticate(evolve(request, password=first.password))
     if checked.accepted or not others:
         return checked, first

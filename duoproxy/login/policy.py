@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections import OrderedDict
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from duoproxy.login.factors import AppendMode
 
@@ -56,6 +56,10 @@ class LoginPolicy:
     def is_exempt(self, username: str) -> bool:
         """Whether the name, exactly as submitted but for case, is on the list."""
         return fold_case(username) in self.exempt_usernames
+
+    def append_for(self, username: str) -> AppendMode:
+        """Say how a user's password field is split: who is exempt need not append a factor."""
+        return evolve(self.append, required=False) if self.is_exempt(username) else self.append
 
 
 class SecondTryLedger:

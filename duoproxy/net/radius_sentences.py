@@ -149,6 +149,22 @@ def handler_fault(device: str) -> str:
     )
 
 
+def unknown_challenge_state(device: str) -> str:
+    """A State that no question has, or that belongs to another user or another answer."""
+    return (
+        f"A request from {device} was rejected: its State belongs to no open question of its user. The user waited too "
+        "long, the proxy was restarted, or the device sent one login to two proxies or sections: let it keep to one."
+    )
+
+
+def challenge_given_up(device: str, max_open: int) -> str:
+    """A login that was waiting for its user and made room for another one."""
+    return (
+        f"A login from {device} was given up: {max_open} users are being waited for, and it was the oldest. Check "
+        "whether somebody begins logins and leaves them."
+    )
+
+
 def reply_not_sent(device: str) -> str:
     """The kernel did not take a reply."""
     return (

@@ -73,6 +73,7 @@ class RadiusServer:
         random_bytes: Callable[[int], bytes],
         dictionary: Dictionary,
         max_in_flight: int = MAX_IN_FLIGHT,
+        state_is_ours: bool = False,
         debug: bool = False,
         open_socket: Callable[[str, int], DatagramTransport] = bind_udp,
     ) -> None:
@@ -87,6 +88,8 @@ class RadiusServer:
             random_bytes: as `os.urandom`.
             dictionary: for the debug log.
             max_in_flight: the bound on requests without an answer.
+            state_is_ours: whether the handler rejects every State that it did not give, so that retries of the answer
+                to a challenge can be told by it.
             debug: whether packets are logged, with secrets masked.
             open_socket: makes the socket; tests have their own.
 
@@ -99,6 +102,7 @@ class RadiusServer:
         self._secrets = tuple(device.secret.reveal() for device in devices)
         self._table = DeviceTable([device.addresses for device in devices])
         self._join_retries = policy.join_retries
+        self._state_is_ours = state_is_ours
         self._handler = handler
         self._dictionary = dictionary
         self._debug = debug
@@ -235,7 +239,9 @@ class RadiusServer:
         if self._join_retries:
             password = self._password(request)
             attributes = request.packet.attributes
-            its_fingerprint = fingerprint(self._fingerprint_key, request.device_address, attributes, password)
+            its_fingerprint = fingerprint(
+                self._fingerprint_key, request.device_address, attributes, password, state_is_ours=self._state_is_ours
+            )
         joining = self._retries.receive(its_fingerprint, Secret(password or b""), in_flight)
         if joining.superseded is None:
             self._begin(joining.login, in_flight.request)

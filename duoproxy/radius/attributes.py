@@ -203,16 +203,16 @@ def split_long(number: int, value: bytes) -> list[Attribute]:
     return [(number, value[at : at + MAX_VALUE_BYTES]) for at in range(0, len(value), MAX_VALUE_BYTES)]
 
 
-def text_attributes(number: int, text: str) -> list[Attribute]:
-    """Make attributes of a text (Reply-Message), cut between UTF-8 characters, `MAX_TEXT_BYTES` octets at most.
+def text_attributes(number: int, text: str, max_bytes: int = MAX_TEXT_BYTES) -> list[Attribute]:
+    """Make attributes of a text (Reply-Message), cut between UTF-8 characters, `max_bytes` octets at most.
 
     An empty text gives none: a text attribute has at least one octet.
 
     Source: RFC 2865 §5, §5.18.
     """
     octets = text.encode("utf-8", "replace")
-    if len(octets) > MAX_TEXT_BYTES:
-        octets = octets[: _character_boundary(octets, MAX_TEXT_BYTES)]
+    if len(octets) > max_bytes:
+        octets = octets[: _character_boundary(octets, max_bytes)]
     attributes: list[Attribute] = []
     at = 0
     while at < len(octets):

@@ -30,23 +30,31 @@ _ONE_STEP_OF_EAP = frozenset({int(Type.STATE), int(Type.EAP_MESSAGE)})
 
 
 def fingerprint(
-    key: bytes, device_address: str, attributes: Iterable[Attribute], password: bytes | None
+    key: bytes,
+    device_address: str,
+    attributes: Iterable[Attribute],
+    password: bytes | None,
+    *,
+    state_is_ours: bool = False,
 ) -> bytes | None:
     """Give the fingerprint that a request shares with its retries, or None when retries of it cannot be told.
 
     A login with a User-Password can be told only where Calling-Station-Id and one of NAS-Port, NAS-Port-Id,
     Acct-Session-Id name the session. One with State and EAP-Message can always: that State was given to one step of one
-    conversation, and nobody guesses it.
+    conversation, and nobody guesses it. So can the answer to a challenge, where every State is one that we gave.
 
     Args:
         key: random, of this process; without it the password could be guessed from a fingerprint.
         device_address: who asks.
         attributes: of the request.
         password: the revealed User-Password; None when there is none.
+        state_is_ours: whether a State beside a User-Password can only be that of a challenge, since whoever asks
+            rejects all others.
     """
     kept = [attribute for attribute in attributes if attribute[0] not in _LEFT_OUT]
     present = {number for number, value in kept if value}
-    if not (_names_its_session(present) if password is not None else present >= _ONE_STEP_OF_EAP):
+    answers = state_is_ours and Type.STATE in present
+    if not (answers or _names_its_session(present) if password is not None else present >= _ONE_STEP_OF_EAP):
         return None
     device, credential = device_address.encode(), password or b""
     # The kind of login stands in front: an empty password is not the lack of one.

@@ -46,6 +46,12 @@ class RadiusLogins(LoginShell):
         self._primary = primary
         self._second_factor = second_factor
 
+    def start(self) -> None:
+        """Begin what runs by itself; here nothing does."""
+
+    def stop(self) -> None:
+        """End it."""
+
     async def handle(self, received: ReceivedRequest) -> Reply | None:
         """Answer one Access-Request; None is silence."""
         login_id = self._new_login_id()
@@ -56,8 +62,6 @@ class RadiusLogins(LoginShell):
         self._log_begin(request)
         outcome = await self._safely(login_id, self._run(request))
         self._log_end(request, outcome, self._environment.reactor.seconds() - started)
-        if outcome.verdict is Verdict.SILENCE:
-            return None
         return self._reply(outcome)
 
     async def _run(self, request: LoginRequest) -> Outcome:
@@ -90,7 +94,10 @@ class RadiusLogins(LoginShell):
             wire=DeviceRequest(received.packet),
         )
 
-    def _reply(self, outcome: Outcome) -> Reply:
+    def _reply(self, outcome: Outcome) -> Reply | None:
+        """Make the reply that ends a login; None is silence."""
+        if outcome.verdict is Verdict.SILENCE:
+            return None
         accepted = outcome.verdict is Verdict.ACCEPT
         said = text_attributes(Type.REPLY_MESSAGE, outcome.user_message) if outcome.user_message else []
         upstream = outcome.primary_wire

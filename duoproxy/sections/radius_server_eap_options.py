@@ -16,7 +16,13 @@ from duoproxy.login.prompt import PromptFormat
 from duoproxy.net.eap_sessions import MAX_OPEN
 from duoproxy.net.server_certificates import CertificateFault, ServerCertificate, doubts, load_server_certificate
 from duoproxy.radius.attributes import AttributeId
-from duoproxy.sections.radius_server_options import FactorSettings, factor_findings, radius_advice
+from duoproxy.sections.radius_server_options import (
+    FactorSettings,
+    factor_findings,
+    prompt_advice,
+    prompt_layout,
+    radius_advice,
+)
 
 MAX_MAX_CONVERSATIONS = 1_000_000
 _TOO_OLD = ("ssl3", "tls1.0", "tls1.1")
@@ -142,8 +148,7 @@ def eap_advice(server: EapSettings) -> Iterable[Finding]:
     if server.minimum_tls_version in _TOO_OLD:
         what = f"{server.minimum_tls_version} is broken and not spoken; TLS 1.2 is the lowest version all the same"
         yield ("minimum_tls_version", what, "Write tls1.2")
-    if server.prompt_format == "long":
-        yield ("prompt_format", "there is no such format; console is used", "Write console, short or html")
+    yield from prompt_advice(server.prompt_format)
     try:
         certificate = _certificate(server)
     except CertificateFault:
@@ -154,7 +159,7 @@ def eap_advice(server: EapSettings) -> Iterable[Finding]:
 
 def prompt_format(server: EapSettings) -> PromptFormat:
     """The option as the login wants it."""
-    return PromptFormat.CONSOLE if server.prompt_format == "long" else PromptFormat(server.prompt_format)
+    return prompt_layout(server.prompt_format)
 
 
 def make_tls_context(server: EapSettings, certificate: ServerCertificate) -> TlsServerContext:

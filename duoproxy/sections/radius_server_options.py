@@ -20,7 +20,9 @@ from duoproxy.config.kinds import (
 )
 from duoproxy.config.option import Numbering, OldName, option, settings
 from duoproxy.config.schema import Finding, Listener
+from duoproxy.login.factors import AppendMode
 from duoproxy.login.policy import PrimaryDown
+from duoproxy.login.prompt import PromptFormat
 from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy
 from duoproxy.radius.addresses import AddressRange
 from duoproxy.radius.attributes import AttributeId, Type
@@ -32,7 +34,7 @@ MANY_ADDRESSES = 1 << 30
 
 
 @settings
-class RadiusServerSettings(DuoServerSettings):
+class RadiusListenerSettings(DuoServerSettings):
     """Options of every radius_server_* section."""
 
     radius_ip: Mapping[int, AddressRange] = option(
@@ -53,29 +55,12 @@ class RadiusServerSettings(DuoServerSettings):
     )
     port: int = option(Port(), default=1812, help="UDP port to listen on.")
     interface: str = option(IpAddress(), default="", help="Address to listen on. Without it: all.", example="10.1.2.3")
-    primary_down: str = option(
-        Choice("silent", "reject"),
-        default="silent",
-        help="What a device gets when nobody could check the password: no answer, so that it asks its next server, or "
-        "a "
-        "reject.",
-        example="reject",
-    )
     client_ip_attr: AttributeId = option(
         AttributeName(),
         default=AttributeId(0, Type.CALLING_STATION_ID),
         help="Attribute with the end user's address, which Duo's policies look at: a name of the dictionary, a number, "
         "Vendor-Id:Type, or `paloalto`. What is not an address is left out.",
         example="Calling-Station-Id",
-    )
-    pass_through_attr_names: frozenset[AttributeId] = option(
-        AttributeNames(),
-        default=frozenset(),
-        help="Attributes of the primary's reply that go on to the device (with radius_client only).",
-        example="Class, Framed-IP-Address",
-    )
-    pass_through_all: bool = option(
-        Boolean(), default=False, help="All attributes of the primary's reply go on to the device.", example="true"
     )
     pw_codec: str = option(
         Codec(), default="utf-8", help="Encoding of the password as the device sends it.", example="latin-1"
@@ -106,7 +91,44 @@ class RadiusServerSettings(DuoServerSettings):
 
 
 @settings
-class FactorSettings(RadiusServerSettings):
+class RadiusServerSettings(RadiusListenerSettings):
+    """Options of the sections that have a password checked."""
+
+    primary_down: str = option(
+        Choice("silent", "reject"),
+        default="silent",
+        help="What a device gets when nobody could check the password: no answer, so that it asks its next server, or "
+        "a "
+        "reject.",
+        example="reject",
+    )
+    pass_through_attr_names: frozenset[AttributeId] = option(
+        AttributeNames(),
+        default=frozenset(),
+        help="Attributes of the primary's reply that go on to the device (with radius_client only).",
+        example="Class, Framed-IP-Address",
+    )
+    pass_through_all: bool = option(
+        Boolean(), default=False, help="All attributes of the primary's reply go on to the device.", example="true"
+    )
+
+
+@settings
+class DelimiterSettings(RadiusServerSettings):
+    """Options of the sections that split the password field."""
+
+    delimiter: str = option(Text(), default=",", help="What stands between password and appended factor.", example="^")
+    delimited_password_length: int = option(
+        Integer(0, 128),
+        default=0,
+        unit="characters",
+        help="When not 0: every password has this length, and a factor follows it.",
+        example="12",
+    )
+
+
+@settings
+class FactorSettings(DelimiterSettings):
     """Options of the sections that choose a factor by themselves and split the password field."""
 
     factors: tuple[str, ...] = option(
@@ -117,14 +139,6 @@ class FactorSettings(RadiusServerSettings):
         "auto: push, else phone. passcode: the user has to append one.",
         example="push, phone",
     )
-    delimiter: str = option(Text(), default=",", help="What stands between password and appended factor.", example="^")
-    delimited_password_length: int = option(
-        Integer(0, 128),
-        default=0,
-        unit="characters",
-        help="When not 0: every password has this length, and a factor follows it.",
-        example="12",
-    )
     allow_concat: bool = option(
         Boolean(),
         default=True,
@@ -134,7 +148,7 @@ class FactorSettings(RadiusServerSettings):
     )
 
 
-def factor_findings(server: FactorSettings) -> Iterable[Finding]:
+def factor_findings(server: DelimiterSettings) -> Iterable[Finding]:
     """What no single option shows, and a delimiter that cannot be told from what it stands before."""
     yield from findings(server)
     if any(letter.isalnum() for letter in server.delimiter):
@@ -142,7 +156,7 @@ def factor_findings(server: FactorSettings) -> Iterable[Finding]:
         yield ("delimiter", what, "Write punctuation, such as ^")
 
 
-def radius_advice(server: RadiusServerSettings) -> Iterable[Finding]:
+def radius_advice(server: RadiusListenerSettings) -> Iterable[Finding]:
     """What is doubtful about a section."""
     yield from advice(server)
     for number, addresses in server.radius_ip.items():
@@ -151,12 +165,12 @@ def radius_advice(server: RadiusServerSettings) -> Iterable[Finding]:
             yield (f"radius_ip_{number}", what, "Write the addresses of your devices")
 
 
-def listens_on(server: RadiusServerSettings) -> Sequence[Listener]:
+def listens_on(server: RadiusListenerSettings) -> Sequence[Listener]:
     """The one UDP address of a section."""
     return [("udp", server.interface, server.port)]
 
 
-def devices(server: RadiusServerSettings) -> tuple[RadiusDevice, ...]:
+def devices(server: RadiusListenerSettings) -> tuple[RadiusDevice, ...]:
     """The devices that may ask, with their secrets."""
     return tuple(
         RadiusDevice(addresses, server.radius_secret[number], f"radius_ip_{number}")
@@ -164,13 +178,29 @@ def devices(server: RadiusServerSettings) -> tuple[RadiusDevice, ...]:
     )
 
 
-def radius_policy(server: RadiusServerSettings) -> RadiusPolicy:
+def radius_policy(server: RadiusListenerSettings) -> RadiusPolicy:
     """What the UDP server must insist on."""
     return RadiusPolicy(
         require_message_authenticator=server.require_message_authenticator,
         limit_proxy_state=server.limit_proxy_state,
         join_retries=server.join_retries,
     )
+
+
+def append_mode(server: DelimiterSettings, *, allow_concat: bool, required: bool = False) -> AppendMode:
+    """The options of splitting as the flow wants them."""
+    return AppendMode(allow_concat, server.delimiter, server.delimited_password_length, required)
+
+
+def prompt_layout(prompt_format: str) -> PromptFormat:
+    """The option `prompt_format` as the login wants it."""
+    return PromptFormat.CONSOLE if prompt_format == "long" else PromptFormat(prompt_format)
+
+
+def prompt_advice(prompt_format: str) -> Iterable[Finding]:
+    """What is doubtful about the option `prompt_format`."""
+    if prompt_format == "long":
+        yield ("prompt_format", "there is no such format; console is used", "Write console, short or html")
 
 
 def primary_down(server: RadiusServerSettings) -> PrimaryDown:

@@ -25,6 +25,9 @@ from duoproxy.sections.duo_only_client import DuoOnlyClient
 from duoproxy.sections.main import MAIN_SCHEMA
 from duoproxy.sections.radius_client import RadiusClient
 from duoproxy.sections.radius_server_auto import RadiusServerAuto
+from duoproxy.sections.radius_server_challenge import RadiusServerChallenge
+from duoproxy.sections.radius_server_concat import RadiusServerConcat
+from duoproxy.sections.radius_server_duo_only import RadiusServerDuoOnly
 from duoproxy.sections.radius_server_eap import RadiusServerEap
 
 ENTRY_POINT_GROUP = "duoproxy.sections"
@@ -34,6 +37,9 @@ BUILT_IN: tuple[type[Section], ...] = (
     RadiusClient,
     DuoOnlyClient,
     RadiusServerAuto,
+    RadiusServerChallenge,
+    RadiusServerConcat,
+    RadiusServerDuoOnly,
     RadiusServerEap,
     SandboxDuo,
     SandboxUsers,
@@ -44,16 +50,22 @@ _NOT_YET = "is known, but this version does not serve it yet"
 
 PLANNED: Mapping[str, str] = MappingProxyType(
     {
-        "radius_server_challenge": f"{_NOT_YET}. Use [radius_server_auto]: users append a factor or passcode.",
-        "radius_server_concat": f"{_NOT_YET}. Use [radius_server_auto]: users append a factor or passcode.",
-        "radius_server_duo_only": f"{_NOT_YET}. Use [radius_server_auto] with client=duo_only_client.",
-        "radius_server_iframe": f"{_NOT_YET}; the prompt that it showed was retired by Duo. Use [radius_server_auto].",
         "ldap_server_auto": f"{_NOT_YET}.",
         "http_proxy": f"{_NOT_YET}.",
-        "cloud": f"{_NOT_YET}.",
-        "sso": f"{_NOT_YET}.",
     }
 )
+
+LEFT_OUT: Mapping[str, str] = MappingProxyType(
+    {
+        "radius_server_iframe": "showed Duo's traditional prompt in a web page; Duo retired that prompt, and the start "
+        "goes on without this section. Use [radius_server_challenge] or [radius_server_auto]",
+        "cloud": "copies a directory to Duo, which only Duo's own proxy can do; the start goes on without this "
+        "section. Keep Duo's proxy for it, on this or another machine, or delete it",
+        "sso": "lets Duo Single Sign-On ask a directory, which only Duo's own proxy can do; the start goes on without "
+        "this section. Keep Duo's proxy for it, on this or another machine, or delete it",
+    }
+)
+"""Sections of Duo's proxy that are no part of this one."""
 
 
 @frozen
@@ -120,4 +132,5 @@ def _plugin_problem(name: str, what: str) -> Problem:
 def _catalogue(classes: Mapping[str, type[Section]]) -> Catalogue:
     schemas = {MAIN_SCHEMA.name: MAIN_SCHEMA, **{name: kind.schema for name, kind in classes.items()}}
     planned = {name: sentence for name, sentence in PLANNED.items() if name not in schemas}
-    return Catalogue(schemas=schemas, planned=planned, dictionary_loader=load_dictionary)
+    left_out = {name: sentence for name, sentence in LEFT_OUT.items() if name not in schemas}
+    return Catalogue(schemas=schemas, planned=planned, left_out=left_out, dictionary_loader=load_dictionary)

@@ -171,7 +171,7 @@ def _find_schema(catalogue: Catalogue, written: str) -> SectionSchema:
     resolved = catalogue.resolve(name)
     if resolved is not None:
         return resolved[0]
-    sentence = catalogue.planned_sentence(name)
+    sentence = catalogue.planned_sentence(name) or catalogue.left_out_sentence(name)
     if sentence is not None:
         raise click.UsageError(f"[{name}] {sentence}")
     near = nearest(name, catalogue.schemas)
@@ -180,9 +180,10 @@ def _find_schema(catalogue: Catalogue, written: str) -> SectionSchema:
 
 
 def _list_of_sections(catalogue: Catalogue) -> str:
-    width = max(len(name) for name in [*catalogue.schemas, *catalogue.planned]) + 2
+    not_served = {**catalogue.planned, **catalogue.left_out}
+    width = max(len(name) for name in [*catalogue.schemas, *not_served]) + 2
     lines = [f"{name:<{width}}{schema.summary}" for name, schema in catalogue.schemas.items()]
-    lines += [f"{name:<{width}}{sentence}" for name, sentence in catalogue.planned.items()]
+    lines += [f"{name:<{width}}{sentence}" for name, sentence in not_served.items()]
     return "\n".join(lines)
 
 

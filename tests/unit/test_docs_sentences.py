@@ -123,6 +123,8 @@ SENTENCES = (
     radius.too_busy(DEVICE, 16_384),
     radius.invalid_request(DEVICE, "User-Name is too long"),
     radius.handler_fault(DEVICE),
+    radius.unknown_challenge_state(DEVICE),
+    radius.challenge_given_up(DEVICE, 10_000),
     radius.reply_not_sent(DEVICE),
     radius.reply_does_not_fit(DEVICE, "it is longer than 4096 octets"),
     radius.upstream_reply_forged(UPSTREAM, CLIENT, "secret"),

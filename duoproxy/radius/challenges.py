@@ -1,0 +1,182 @@
+"""The machine for the State of Access-Challenges: which question an answer belongs to, and whether it comes in time.
+
+Owns what a State is worth: it is random, belongs to one device and one user of one section, and is used once. While the
+step that used it is in progress the same request belongs to that step; afterwards it gets the same reply again. Any
+other State, or another request with a used one, is strange, and never the beginning of a login. Owns also who has to go
+when too many users are being waited for: the one who was asked first.
+
+What a conversation and a reply are, it does not know; it is fed time and has no clock.
+
+Source: RFC 2865 §2.1, §4.4, §5.24; reference §10.3.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+from attrs import define, field, frozen
+
+MAX_OPEN: Final = 10_000
+"""Questions that wait for an answer."""
+MAX_REPLIES: Final = 10_000
+"""Used States whose reply is kept for a device that asks again; oldest out first."""
+CHALLENGE_LIFE_S: Final = 120.0
+"""So long an answer is waited for."""
+REPLY_LIFE_S: Final = 30.0
+"""So long the reply to a used State is given again."""
+STATE_BYTES: Final = 16
+"""Of randomness."""
+
+ConversationT = TypeVar("ConversationT")
+ReplyT = TypeVar("ReplyT")
+
+
+class Standing(enum.Enum):
+    """What a request with a State is."""
+
+    ANSWER = "the answer to its question"
+    IN_PROGRESS = "the same as the request whose answer is being checked"
+    REPEAT = "the same as the request that was answered"
+    STRANGE = "unknown, too late, of somebody else, or another answer to a question that was answered"
+
+
+@frozen
+class Asker:
+    """Whose State it is.
+
+    Attributes:
+        device: address of the device.
+        user: the User-Name, octets.
+    """
+
+    device: str
+    user: bytes
+
+
+@frozen
+class Found(Generic[ConversationT, ReplyT]):
+    """What became of a State.
+
+    Attributes:
+        standing: what the request is.
+        conversation: for ANSWER: the conversation to go on with.
+        reply: for REPEAT: the reply to give again.
+    """
+
+    standing: Standing
+    conversation: ConversationT | None = None
+    reply: ReplyT | None = None
+
+
+@frozen
+class _Waiting(Generic[ConversationT]):
+    """A question without an answer, until the moment `until`."""
+
+    asker: Asker
+    conversation: ConversationT
+    until: float
+
+
+@define(eq=False)
+class _Used(Generic[ReplyT]):
+    """A State whose answer came; `reply` is None while that is being checked."""
+
+    asker: Asker
+    fingerprint: bytes | None
+    reply: ReplyT | None = field(default=None, repr=False)
+    replied_at: float = 0.0
+
+
+class ChallengeTable(Generic[ConversationT, ReplyT]):
+    """The questions of one section.
+
+    The steps in progress have a request in flight each, so the bound on requests in flight bounds them too.
+    """
+
+    def __init__(self, random_bytes: Callable[[int], bytes], max_open: int = MAX_OPEN) -> None:
+        """Begin with none.
+
+        Args:
+            random_bytes: as `os.urandom`.
+            max_open: how many questions may wait at once.
+        """
+        self._random_bytes = random_bytes
+        self._max_open = max_open
+        self._waiting: OrderedDict[bytes, _Waiting[ConversationT]] = OrderedDict()
+        self._in_progress: dict[bytes, _Used[ReplyT]] = {}
+        self._answered: OrderedDict[bytes, _Used[ReplyT]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """The number of questions that wait."""
+        return len(self._waiting)
+
+    @property
+    def remembered(self) -> int:
+        """The number of used States, those in progress among them."""
+        return len(self._in_progress) + len(self._answered)
+
+    def ask(self, asker: Asker, conversation: ConversationT, now: float) -> tuple[bytes, list[ConversationT]]:
+        """Put a question.
+
+        Args:
+            asker: who may answer it.
+            conversation: anything.
+            now: seconds, monotonic.
+
+        Returns:
+            its State, and the conversations that were given up to make room.
+        """
+        given_up = []
+        while len(self._waiting) >= self._max_open:
+            given_up.append(self._waiting.popitem(last=False)[1].conversation)
+        state = self._random_bytes(STATE_BYTES)
+        self._waiting[state] = _Waiting(asker, conversation, now + CHALLENGE_LIFE_S)
+        return state, given_up
+
+    def take(
+        self, state: bytes, asker: Asker, its_fingerprint: bytes | None, now: float
+    ) -> Found[ConversationT, ReplyT]:
+        """Find what a State stands for; when it is an answer, its step is in progress until `finish`.
+
+        Args:
+            state: the State of the request.
+            asker: whose request it is.
+            its_fingerprint: what two requests share that are the same but for their signatures; None: nothing is the
+                same as it.
+            now: seconds, monotonic.
+        """
+        waiting = self._waiting.get(state)
+        if waiting is not None and waiting.asker == asker and now < waiting.until:
+            del self._waiting[state]
+            self._in_progress[state] = _Used(asker, its_fingerprint)
+            return Found(Standing.ANSWER, conversation=waiting.conversation)
+        used = self._in_progress.get(state) or self._answered.get(state)
+        if used is None or used.asker != asker or its_fingerprint is None or used.fingerprint != its_fingerprint:
+            return Found(Standing.STRANGE)
+        if state in self._in_progress:
+            return Found(Standing.IN_PROGRESS)
+        if now - used.replied_at >= REPLY_LIFE_S:
+            return Found(Standing.STRANGE)
+        return Found(Standing.REPEAT, reply=used.reply)
+
+    def finish(self, state: bytes, reply: ReplyT | None, now: float) -> None:
+        """End the step that `take` began; `reply` is given again to the same request, None is silence for ever."""
+        used = self._in_progress.pop(state)
+        if reply is None:
+            return
+        used.reply, used.replied_at = reply, now
+        self._answered[state] = used
+        while len(self._answered) > MAX_REPLIES:
+            self._answered.popitem(last=False)
+
+    def expire(self, now: float) -> list[ConversationT]:
+        """Forget what is too old; give the conversations whose answer did not come."""
+        while self._answered and now - next(iter(self._answered.values())).replied_at >= REPLY_LIFE_S:
+            self._answered.popitem(last=False)
+        late = []
+        while self._waiting and now >= next(iter(self._waiting.values())).until:
+            late.append(self._waiting.popitem(last=False)[1].conversation)
+        return late

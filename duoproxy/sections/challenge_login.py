@@ -1,0 +1,174 @@
+"""The shell round logins with Access-Challenges: the first request begins a dialogue, the next ones bring its answers.
+
+Owns what the device sees of a step: prompt, State and the time to answer. What a State is worth is decided in
+`duoproxy.radius.challenges`, what an answer is worth in `duoproxy.login.dialogue`.
+
+Source: RFC 2865 §2.1, §4.4, §5.24, §5.27; reference §10.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from attrs import frozen
+
+from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, Step
+from duoproxy.login.outcome import Outcome
+from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
+from duoproxy.login.request import LoginRequest
+from duoproxy.net import radius_sentences as sentences
+from duoproxy.net.log_limit import LimitedLog
+from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
+from duoproxy.radius.attributes import Type, all_values, first, text_attributes
+from duoproxy.radius.challenges import CHALLENGE_LIFE_S, MAX_OPEN, Asker, ChallengeTable, Standing
+from duoproxy.radius.packet import MAX_VALUE_BYTES, Code
+from duoproxy.radius.retries import fingerprint
+from duoproxy.sections.contracts import Environment
+from duoproxy.sections.login_shell import LoginShellSettings
+from duoproxy.sections.radius_login import RadiusLogins
+
+SWEEP_S: Final = 5.0
+"""Between two looks for users who did not answer."""
+FINGERPRINT_KEY_BYTES: Final = 32
+MAX_PROMPT_BYTES: Final = 12 * MAX_VALUE_BYTES
+"""Of a prompt: more than two dozen lines, and room in the packet for what else is in it."""
+_INTEGER_BYTES = 4
+
+
+@frozen(eq=False)
+class _Conversation:
+    """A login that talks, and when it began (seconds, monotonic)."""
+
+    request: LoginRequest
+    dialogue: Dialogue
+    began_at: float
+
+
+class ChallengeLogins(RadiusLogins):
+    """Runs the logins of one server section, over as many requests as each takes."""
+
+    def __init__(
+        self,
+        settings: LoginShellSettings,
+        dialogue: DialogueOptions,
+        environment: Environment,
+        primary: PrimaryAuthenticator,
+        second_factor: SecondFactor,
+        max_open: int = MAX_OPEN,
+    ) -> None:
+        """Keep what every login needs.
+
+        Args:
+            settings: what the section decides about all its logins.
+            dialogue: how it talks with its users.
+            environment: of the section.
+            primary: checks passwords.
+            second_factor: proves second factors.
+            max_open: how many users may be waited for.
+        """
+        super().__init__(settings, environment, primary, second_factor)
+        self._dialogue = dialogue
+        self._challenges: ChallengeTable[_Conversation, Reply] = ChallengeTable(environment.random_bytes, max_open)
+        self._key = environment.random_bytes(FINGERPRINT_KEY_BYTES)
+        self._limited = LimitedLog(self._log, environment.reactor.seconds)
+        self._max_open = max_open
+        self._sweeping: Any = None
+
+    @property
+    def waiting(self) -> int:
+        """How many users are waited for."""
+        return len(self._challenges)
+
+    def start(self) -> None:
+        """Begin to look for users who did not answer."""
+        self._sweeping = self._environment.reactor.callLater(SWEEP_S, self._sweep)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._sweeping is not None and self._sweeping.active():
+            self._sweeping.cancel()
+
+    async def handle(self, received: ReceivedRequest) -> Reply | None:
+        """Answer one Access-Request; None is silence."""
+        request = self._login_request(received, self._new_login_id())
+        if request is None:
+            return REJECT
+        states = all_values(received.packet.attributes, Type.STATE)
+        if states:
+            return await self._answer(b"" if len(states) > 1 else states[0], request, received)
+        self._log_begin(request)
+        conversation = _Conversation(request, self._make_dialogue(request, received), self._now())
+        return await self._step(conversation, conversation.dialogue.begin(), received)
+
+    def _make_dialogue(self, request: LoginRequest, received: ReceivedRequest) -> Dialogue:
+        settings, tools = self._settings, self._tools(request)
+        return Dialogue(request, settings.policy, self._primary, self._second_factor, tools, self._dialogue)
+
+    async def _answer(self, state: bytes, answer: LoginRequest, received: ReceivedRequest) -> Reply | None:
+        """Bring an answer to its question; a State that belongs to none is never the beginning of a login."""
+        found = self._challenges.take(state, _asker(received), self._fingerprint(received), self._now())
+        if found.standing is Standing.STRANGE:
+            device = received.device_address
+            self._limited.warn("state", device, lambda: sentences.unknown_challenge_state(device))
+            return REJECT
+        conversation = found.conversation
+        if conversation is None:
+            return found.reply
+        reply: Reply | None = None
+        try:
+            reply = await self._step(conversation, conversation.dialogue.answer(answer.password), received)
+        finally:
+            self._challenges.finish(state, reply, self._now())
+        return reply
+
+    async def _step(
+        self, conversation: _Conversation, running: Coroutine[Any, Any, Step], received: ReceivedRequest
+    ) -> Reply | None:
+        """Take a step; a fault of ours is the end of its login."""
+        step = await self._safely(conversation.request.login_id, running)
+        if isinstance(step, AskStep):
+            return self._challenge(conversation, step.text, received)
+        outcome = step if isinstance(step, Outcome) else step.outcome
+        self._end(conversation, outcome)
+        return self._reply(outcome)
+
+    def _challenge(self, conversation: _Conversation, text: str, received: ReceivedRequest) -> Reply:
+        state, given_up = self._challenges.ask(_asker(received), conversation, self._now())
+        for one in given_up:
+            device = one.request.device
+            self._limited.warn("evicted", device, lambda: sentences.challenge_given_up(device, self._max_open))  # noqa: B023
+            self._abandon(one)
+        self._log.info(
+            "Login {login_id}: {user!r} is asked for the second factor.",
+            login_id=conversation.request.login_id,
+            user=conversation.request.username,
+        )
+        life = int(CHALLENGE_LIFE_S).to_bytes(_INTEGER_BYTES, "big")
+        said = text_attributes(Type.REPLY_MESSAGE, text, MAX_PROMPT_BYTES)
+        return Reply(Code.ACCESS_CHALLENGE, [*said, (Type.STATE, state), (Type.SESSION_TIMEOUT, life)])
+
+    def _fingerprint(self, received: ReceivedRequest) -> bytes | None:
+        attributes, password = received.packet.attributes, received.reveal_password()
+        return fingerprint(self._key, received.device_address, attributes, password, state_is_ours=True)
+
+    def _now(self) -> float:
+        seconds: float = self._environment.reactor.seconds()
+        return seconds
+
+    def _sweep(self) -> None:
+        self._sweeping = self._environment.reactor.callLater(SWEEP_S, self._sweep)
+        for conversation in self._challenges.expire(self._now()):
+            self._abandon(conversation)
+
+    def _abandon(self, conversation: _Conversation) -> None:
+        outcome = conversation.dialogue.abandon()
+        if outcome is not None:
+            self._end(conversation, outcome)
+
+    def _end(self, conversation: _Conversation, outcome: Outcome) -> None:
+        self._log_end(conversation.request, outcome, self._now() - conversation.began_at)
+
+
+def _asker(received: ReceivedRequest) -> Asker:
+    return Asker(received.device_address, first(received.packet.attributes, Type.USER_NAME) or b"")

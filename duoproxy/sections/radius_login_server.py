@@ -1,0 +1,119 @@
+"""What the sections for PAP have in common: a listener, the way to Duo, and the logins between them.
+
+A section says which logins it runs; to listen, to begin and to stop stand here. It is no section itself.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar
+
+from duoproxy.login.factors import AppendMode
+from duoproxy.login.policy import LoginPolicy
+from duoproxy.net.duo_client import DuoClient
+from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
+from duoproxy.radius.relay import PassThrough
+from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
+from duoproxy.sections.duo_server_options import exempt_usernames, failmode, make_duo_client
+from duoproxy.sections.login_shell import LoginShellSettings, RelaysReplies
+from duoproxy.sections.radius_login import RadiusLogins
+from duoproxy.sections.radius_server_options import (
+    RadiusListenerSettings,
+    RadiusServerSettings,
+    devices,
+    primary_down,
+    radius_policy,
+)
+
+
+class RadiusLoginServer(ServerSection):
+    """A section that answers PAP requests.
+
+    Attributes:
+        state_is_ours: whether every State that the section did not give is rejected.
+    """
+
+    settings: RadiusListenerSettings
+    state_is_ours: ClassVar[bool] = False
+
+    def __init__(
+        self, settings: RadiusListenerSettings, environment: Environment, client: ClientSection | None = None
+    ) -> None:
+        super().__init__(settings, environment, client)
+        self._duo: DuoClient | None = None
+        self._logins: RadiusLogins | None = None
+        self._server = RadiusServer(
+            section_name=environment.section_name,
+            reactor=environment.reactor,
+            devices=devices(settings),
+            policy=radius_policy(settings),
+            handler=self._handle,
+            random_bytes=environment.random_bytes,
+            dictionary=environment.dictionary,
+            state_is_ours=self.state_is_ours,
+            debug=settings.debug,
+        )
+
+    def bind(self) -> None:
+        """Take the UDP port."""
+        self._server.bind(self.settings.interface, self.settings.port)
+
+    async def start(self) -> None:
+        """Prepare the way to Duo, then begin to answer."""
+        self._duo = make_duo_client(self.settings, self.environment)
+        self._logins = self._make_logins(self._duo)
+        self._logins.start()
+        self._server.start()
+
+    async def stop(self) -> None:
+        """Stop answering; logins in flight get no answer."""
+        await self._server.stop()
+        if self._logins is not None:
+            self._logins.stop()
+        if self._duo is not None:
+            await self._duo.stop()
+
+    @abc.abstractmethod
+    def _make_logins(self, duo: DuoClient) -> RadiusLogins:
+        """Make what runs the logins of this section."""
+
+    async def _handle(self, received: ReceivedRequest) -> Reply | None:
+        if self._logins is None:
+            return None
+        return await self._logins.handle(received)
+
+    def _primary(self) -> ClientSection:
+        if self.client is None:
+            raise LookupError(f"[{self.environment.section_name}] was made without its client section")
+        return self.client
+
+
+def shell_settings(
+    server: RadiusServerSettings,
+    client: ClientSection,
+    append: AppendMode,
+    factors: tuple[str, ...] = LoginPolicy().factors,
+) -> LoginShellSettings:
+    """Put together what a section with a client section decides about its logins.
+
+    Args:
+        server: its settings.
+        client: who checks passwords.
+        append: how the password field is split.
+        factors: the section's preference, in order.
+    """
+    replies = PassThrough(server.pass_through_all, server.pass_through_attr_names)
+    return LoginShellSettings(
+        policy=LoginPolicy(
+            factors=factors,
+            append=append,
+            exempt_usernames=exempt_usernames(server),
+            failmode=failmode(server),
+            primary_down=primary_down(server),
+        ),
+        pass_through=replies.merge(client.pass_through) if isinstance(client, RelaysReplies) else replies,
+        client_ip_attr=server.client_ip_attr,
+        pw_codec=server.pw_codec,
+        ikey=server.ikey,
+        client_section=client.environment.section_name,
+    )
