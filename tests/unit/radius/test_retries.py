@@ -163,3 +163,20 @@ def test_table_is_empty_when_all_logins_ended():
     assert len(table) == 1
     table.finish(second)
     assert len(table) == 0
+
+
+def test_answer_to_a_challenge_is_named_by_its_state():
+    """Where every State is one that was given, an answer needs no station and no port; a first request still does."""
+    answer = [(1, b"alice"), (24, b"state of sixteen")]
+    retried = [(80, b"m" * 16), *answer, (2, b"h" * 16)]
+    marked = fingerprint(KEY, DEVICE, answer, b"push", state_is_ours=True)
+    assert marked is not None
+    assert marked == fingerprint(KEY, DEVICE, retried, b"push", state_is_ours=True)
+    assert marked != fingerprint(KEY, DEVICE, answer, b"123456", state_is_ours=True)
+    assert marked != fingerprint(KEY, DEVICE, [(1, b"alice"), (24, b"another state")], b"push", state_is_ours=True)
+    assert fingerprint(KEY, DEVICE, [(1, b"alice")], b"push", state_is_ours=True) is None
+
+
+def test_state_of_somebody_else_names_no_session():
+    """A device may send a State that says nothing, the same with every login."""
+    assert mark([(1, b"alice"), (24, b"state")]) is None
