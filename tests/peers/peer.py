@@ -60,6 +60,7 @@ PEERS: tuple[Peer, ...] = (
     Peer("freeradius-rest", "freeradius-rest", files=("usr/lib/freeradius/rlm_rest.so",)),
     Peer("freeradius-python3", "freeradius-python3", files=("usr/lib/freeradius/rlm_python3.so",)),
     Peer("freeradius-ldap", "freeradius-ldap", files=("usr/lib/freeradius/rlm_ldap.so",)),
+    Peer("radsecproxy", "radsecproxy", ("radsecproxy",), services=("radsecproxy.service",)),
     Peer("slapd", "slapd", ("slapd",), services=("slapd.service",)),
     Peer("ldapsearch", "ldap-utils", ("ldapsearch",)),
     Peer("samba", "samba-ad-dc", ("samba",), services=("samba-ad-dc.service",)),
@@ -70,6 +71,9 @@ PEERS: tuple[Peer, ...] = (
     Peer("samba-tool", "python3-samba", files=("usr/lib/python3/dist-packages/samba/__init__.py",)),
     Peer("ldb-tools", "ldb-tools", ("ldbadd",)),
     Peer("winbind", "winbind", ("winbindd",), services=("winbind.service",)),
+    Peer("sshd", "openssh-server", ("sshd",), services=("ssh.service",)),
+    Peer("ssh", "openssh-client", ("ssh",)),
+    Peer("pam_radius_auth", "libpam-radius-auth", files=("usr/lib/*/security/pam_radius_auth.so",)),
     Peer("tshark", "tshark", ("tshark",)),
     Peer("chromium", "chromium", ("chromium", "chromium-browser", "google-chrome")),
 )
