@@ -140,7 +140,7 @@ class ChallengeLogins(RadiusLogins):
             self._limited.warn("evicted", device, lambda: sentences.challenge_given_up(device, self._max_open))  # noqa: B023
             self._abandon(one)
         self._log.info(
-            "Login {login_id}: {user!r} is asked for the second factor.",
+            "Login {login_id}: {user!r} is shown a prompt.",
             login_id=conversation.request.login_id,
             user=conversation.request.username,
         )

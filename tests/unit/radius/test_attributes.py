@@ -122,3 +122,11 @@ def test_endless_text_is_cut():
 def test_text_that_utf_8_cannot_write_is_written_with_a_question_mark():
     """A stray surrogate does not end in an exception."""
     assert text_attributes(18, "a\udc80b") == [(18, b"a?b")]
+
+
+def test_text_with_a_bound_of_its_own():
+    """A prompt may be longer than other texts; it is cut between characters as well."""
+    text = "ж" * 2_000
+    assert sum(len(value) for _, value in text_attributes(18, text)) == 2_024
+    parts = [value for _, value in text_attributes(18, text, 3_035)]
+    assert "".join(part.decode() for part in parts) == "ж" * 1_517

@@ -98,6 +98,15 @@ def test_options_describes_a_section(name: str) -> None:
     assert "  retries  (optional, default: 3)\n" in result.output
 
 
+def test_options_says_what_became_of_a_section_that_is_left_out() -> None:
+    """What it was, and what to use; the list names it too."""
+    result = run_installed("options", "cloud")
+    assert result.exit_code == 2
+    assert "[cloud] copies a directory to Duo, which only Duo's own proxy can do" in " ".join(result.output.split())
+    lines = run_installed("options").output.splitlines()
+    assert any(line.startswith("radius_server_iframe  ") and "showed Duo's" in line for line in lines)
+
+
 def test_options_as_json() -> None:
     """One section, or a list of all."""
     assert json.loads(run("options", "--json", "radius_client").output)["section"] == "radius_client"
