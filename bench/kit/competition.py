@@ -6,6 +6,7 @@ import datetime
 import http.client
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,24 +101,33 @@ def start_duoproxy(
         client: a client section, instead of the two above.
         exempt: so many of the device's users need no second factor.
     """
-    own = folder / f"duoproxy-{transaction}"
-    own.mkdir(exist_ok=True)
     if upstream_port is not None:
         client = f"[radius_client]\nhost={LOOPBACK}\nport={upstream_port}\nsecret={SECRET}\n"
     client = client or "[duo_only_client]"
-    configuration = own / "authproxy.cfg"
-    configuration.touch(mode=0o600)
-    configuration.write_text(
-        f"[main]\nlog_dir={own}\ninterface={LOOPBACK}\n{client}\n[radius_server_auto]\nikey={IKEY}\nskey={SKEY}\n"
-        f"api_host=localhost:{api.port}\nhttp_ca_certs_file={api.ca_file}\nport={port}\nfailmode=secure\n"
-        f"radius_ip_1={LOOPBACK}\nradius_secret_1={SECRET}\n"
-        + "".join(f"exempt_username_{number + 1}={user_name(number)}\n" for number in range(exempt)),
-        "utf-8",
+    options = f"{client}\n[radius_server_auto]\n{server_options(port, api)}" + "".join(
+        f"exempt_username_{number + 1}={user_name(number)}\n" for number in range(exempt)
     )
-    arguments = ["-n", "--pidfile=", "duoauthproxy", "-c", str(configuration)]
     environment = {"DUOPROXY_BENCH_TRANSACTION": transaction, "DUOPROXY_BENCH_PROFILE": str(profile or "")}
-    process = Process("duoproxy", python(KIT / "run_proxy.py", *arguments), own, core, environment)
-    log = own / "authproxy.log"
+    return run_duoproxy(folder / f"duoproxy-{transaction}", core, options, environment)
+
+
+def server_options(port: int, api: Api) -> str:
+    """The options that every server section needs, a line each."""
+    return (
+        f"ikey={IKEY}\nskey={SKEY}\napi_host=localhost:{api.port}\nhttp_ca_certs_file={api.ca_file}\nport={port}\n"
+        f"failmode=secure\nradius_ip_1={LOOPBACK}\nradius_secret_1={SECRET}\n"
+    )
+
+
+def run_duoproxy(folder: Path, core: int, sections: str, environment: Mapping[str, str] | None = None) -> Process:
+    """Start our proxy with these sections beside [main], in a folder of its own, and wait until it is ready."""
+    folder.mkdir(exist_ok=True)
+    configuration = folder / "authproxy.cfg"
+    configuration.touch(mode=0o600)
+    configuration.write_text(f"[main]\nlog_dir={folder}\ninterface={LOOPBACK}\n{sections}", "utf-8")
+    arguments = ["-n", "--pidfile=", "duoauthproxy", "-c", str(configuration)]
+    process = Process("duoproxy", python(KIT / "run_proxy.py", *arguments), folder, core, environment)
+    log = folder / "authproxy.log"
     try:
         process.wait_until(lambda: log.exists() and "duoproxy is ready" in log.read_text("utf-8", "replace"))
     except BaseException:

@@ -42,7 +42,9 @@ COMPONENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("/duoproxy/ldap/", "/duoproxy/net/directory_", "/duoproxy/sections/ad_client"),
     ),
     ("Duo: signatures, JSON, answers", ("/duoproxy/duoapi/",)),
-    ("Duo: calls and connections", ("/duoproxy/net/duo_",)),
+    ("Duo: calls and connections", ("/duoproxy/net/duo_", "/duoproxy/net/remembered_", "/duoproxy/net/tls")),
+    ("EAP: machine, fragments, tunnel, keys", ("/duoproxy/eap/",)),
+    ("EAP: conversations", ("/duoproxy/net/eap_", "/duoproxy/eap_over_radius")),
     ("RADIUS: socket, codec, duplicates", ("/duoproxy/radius/", "/duoproxy/net/")),
     ("login: flow and section", ("/duoproxy/",)),
 )
