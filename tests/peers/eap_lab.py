@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from duoproxy.tools.make_cert import MadeFiles, make_certificate
 from tests.peers.controls import Controls
+from tests.peers.eapol import Outcome
 from tests.peers.lab import Lab
 from tests.peers.ports import free_ports
 from tests.peers.proxy import Sections, start_proxy
 from tests.peers.sandbox import USERS, SandboxPorts, merged, sandbox_sections
+from tests.peers.server import wait_until
 
 SERVER_NAME = "radius.example.com"
 
@@ -25,6 +28,24 @@ def make_certificates(folder: Path) -> Mapping[str, MadeFiles]:
         now = datetime.datetime.now(datetime.UTC)
         made[kind] = make_certificate(SERVER_NAME, folder / kind, now, days=90, use_rsa=kind == "RSA")
     return made
+
+
+def explained(lab: Lab, outcome: Outcome) -> str:
+    """Put together what a test shows when a login ended as it should not: the end of both outputs."""
+    return outcome.output[-4000:] + "\n--- proxy\n" + lab.log()[-6000:]
+
+
+def cause_of(lab: Lab, user: str, begin: int = 0) -> str:
+    """Give the cause in the last line about a login of this user, after `begin` characters of the log."""
+    pattern = rf"Login [0-9a-f]{{10}}: user={re.escape(repr(user))} .*cause=(\S+)"
+    found: list[str] = []
+
+    def seen() -> bool:
+        found.extend(re.findall(pattern, lab.log()[begin:]))
+        return bool(found)
+
+    wait_until(seen, f"the end of the login of {user} in the log")
+    return found[-1]
 
 
 @contextlib.contextmanager

@@ -12,11 +12,10 @@ import pytest
 from duoproxy.tools.make_cert import MadeFiles
 from tests.peers import peer
 from tests.peers.authority import Authority
-from tests.peers.eap_lab import SERVER_NAME, make_certificates, running_eap_lab
+from tests.peers.eap_lab import SERVER_NAME, cause_of, explained, make_certificates, running_eap_lab
 from tests.peers.eapol import TLS_1_2_ONLY, TLS_1_3_ONLY, EapolTest, Outcome
 from tests.peers.lab import Lab
 from tests.peers.sandbox import PASSWORD
-from tests.peers.server import wait_until
 
 pytestmark = pytest.mark.needs_peer("eapol_test")
 
@@ -116,23 +115,6 @@ def log_in(lab: Lab, supplicant: EapolTest, certificates: Mapping[str, MadeFiles
 
     yield run
     lab.controls.reset()
-
-
-def explained(lab: Lab, outcome: Outcome) -> str:
-    return outcome.output[-4000:] + "\n--- proxy\n" + lab.log()[-6000:]
-
-
-def cause_of(lab: Lab, user: str) -> str:
-    """The cause in the last line about a login of this user."""
-    pattern = rf"Login [0-9a-f]{{10}}: user={re.escape(repr(user))} .*cause=(\S+)"
-    found: list[str] = []
-
-    def seen() -> bool:
-        found.extend(re.findall(pattern, lab.log()))
-        return bool(found)
-
-    wait_until(seen, f"the end of the login of {user} in the log")
-    return found[-1]
 
 
 MATRIX = list(itertools.product((0, 1), TLS, (100, 500, 1398), ("RSA", "ECDSA")))

@@ -10,8 +10,8 @@ import pytest
 
 from duoproxy.tools.make_cert import MadeFiles
 from tests.peers import peer
-from tests.peers.eap_lab import SERVER_NAME, make_certificates, running_eap_lab
-from tests.peers.eapol import TLS_1_2_ONLY, TLS_1_3_ONLY, EapolTest, Outcome
+from tests.peers.eap_lab import SERVER_NAME, explained, make_certificates, running_eap_lab
+from tests.peers.eapol import TLS_1_2_ONLY, TLS_1_3_ONLY, EapolTest
 from tests.peers.freeradius import SECRET, User, running_freeradius
 from tests.peers.lab import Lab
 from tests.peers.ports import free_port, free_ports
@@ -156,10 +156,6 @@ def supplicant(folder: Path, lab: Lab) -> EapolTest:
 def network(certificates: Mapping[str, MadeFiles], user: str = "alice", **more: object) -> dict[str, object]:
     known = {"identity": user, "ca_cert": str(certificates["ECDSA"].certificate), "domain_match": SERVER_NAME}
     return {**known, "password": PASSWORD, **more}
-
-
-def explained(lab: Lab, outcome: Outcome) -> str:
-    return outcome.output[-4000:] + "\n--- proxy\n" + lab.log()[-4000:]
 
 
 @pytest.mark.parametrize("version", [0, 1])
