@@ -16,7 +16,7 @@ from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Preauth, PreauthResu
 from duoproxy.errors import AnswerLost, PrimaryUnreachable, ServiceRefused, ServiceUnavailable
 from duoproxy.login.outcome import PrimaryOutcome
 from duoproxy.login.request import LoginRequest
-from duoproxy.radius.packet import Packet
+from duoproxy.radius.relay import DeviceRequest
 from duoproxy.sections.contracts import ClientSection, Environment
 from duoproxy.sections.shared_options import SectionSettings
 from duoproxy.testing import ALLOWED, ASK, DENIED, REFUSED
@@ -45,8 +45,8 @@ class Directory(ClientSection):
 
     async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
         """Compare the password; a user whose password was proved may be asked for a second factor once."""
-        assert isinstance(request.wire, Packet)
-        login = self._ledger.password_checked(request.wire.authenticator, request.device, request.login_id)
+        assert isinstance(request.wire, DeviceRequest)
+        login = self._ledger.password_checked(request.wire.packet.authenticator, request.device, request.login_id)
         if self.delay_s:
             await deferLater(self._clock, self.delay_s, lambda: None)
         if login is None:
