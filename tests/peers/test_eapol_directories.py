@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from duoproxy.config.ini import read_ini
 from duoproxy.tools.make_cert import MadeFiles
 from tests.peers import peer, samba, slapd
 from tests.peers.directory_lab import EVERYBODY
 from tests.peers.eap_lab import SERVER_NAME, cause_of, explained, make_certificates, running_eap_lab
 from tests.peers.eapol import TLS_1_2_ONLY, TLS_1_3_ONLY, EapolTest, Outcome
 from tests.peers.lab import Lab
+from tests.peers.proxy import ROOT
 from tests.peers.samba import Account, SambaDomain
 from tests.peers.slapd import Entry, Slapd
 
@@ -251,3 +253,46 @@ def test_a_login_counts_once_at_most_in_the_directory(lab: Lab, domain: SambaDom
     typed = log_in(label, account.name, answers=[PASSWORD, "a wrong answer", "push"])
     assert typed.outcome.let_in, explained(lab, typed.outcome)
     assert domain.bad_passwords(account) == 0
+
+
+# ── the recipe ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+OF_THE_SITE = ("ikey", "skey", "api_host", "radius_ip_1", "radius_secret_1", "port", "certs", "pkey")
+
+
+@pytest.fixture
+def as_in_the_recipe(folder: Path, certificates: Mapping[str, MadeFiles], domain: SambaDomain) -> Iterator[Lab]:
+    """conf/recipes/netmotion.cfg with this site's addresses, names, secrets and files; the rest as it is written."""
+    domain.run("allow_sasl_over_tls")  # without that Samba takes no NTLM inside TLS; Windows does
+    recipe: dict[str, dict[str, object]] = {
+        section.name: {entry.key: entry.value for entry in section.entries}
+        for section in read_ini(ROOT / "conf/recipes/netmotion.cfg").sections
+    }
+    recipe["ad_client"] |= {
+        "host": domain.address,
+        "service_account_username": f"{samba.SERVICE}@{samba.REALM}",
+        "service_account_password": samba.SERVICE_PASSWORD,
+        "search_dn": samba.BASE,
+        "ssl_ca_certs_file": domain.ca_file,
+    }
+    listener = {name: value for name, value in recipe.pop("radius_server_eap").items() if name not in OF_THE_SITE}
+    with running_eap_lab(folder / "recipe", {"recipe": listener}, certificates, EVERYBODY, recipe) as running:
+        yield running
+    domain.run()
+
+
+def test_the_recipe_for_netmotion_works_with_samba_in_the_place_of_active_directory(
+    as_in_the_recipe: Lab, folder: Path, certificates: Mapping[str, MadeFiles]
+) -> None:
+    """NTLM inside LDAPS, two prompts in the tunnel; a wrong password is refused."""
+    path, lab = peer.peer("eapol_test").path(), as_in_the_recipe
+    assert path is not None
+    program, address = EapolTest(path, folder), lab.addresses["recipe"]
+    shown = {"ca_cert": str(certificates["ECDSA"].certificate), "domain_match": SERVER_NAME}
+    for version in (0, 1):
+        network = {"identity": "alice", "password": PASSWORD, **shown, "phase1": f"peapver={version}"}
+        outcome = program.run(address, network)
+        assert outcome.let_in, explained(lab, outcome)
+    assert lab.controls.asked("alice") == {"push": 2}
+    refused = program.run(address, {"identity": "bob", "password": "wrong", **shown})
+    assert refused.refused, explained(lab, refused)
