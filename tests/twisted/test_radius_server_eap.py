@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import socket
+import tempfile
 from pathlib import Path
 
 from twisted.internet.defer import Deferred
@@ -44,8 +45,9 @@ class RadiusServerEapTests(SynchronousTestCase):
     """The section by itself."""
 
     def setUp(self) -> None:
-        self.folder = Path(self.mktemp())
-        self.folder.mkdir()
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        self.folder = Path(holder.name)
         make_certificate("radius.example.com", self.folder, datetime.datetime.now(datetime.UTC), days=90, use_rsa=False)
         self.port = free_port()
         self.reactor = MemoryReactorClock()
