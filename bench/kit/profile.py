@@ -18,7 +18,7 @@ OTHER = "other"
 COMPONENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("logging", ("/twisted/logger/", "/service/log", "/twisted/python/logfile")),
     ("treq: URLs, cookies, wrapping", ("/treq/", "/hyperlink/", "/idna/", "/http/cookiejar")),
-    ("HTTP/1.1 of twisted.web: pool, headers, parser", ("/twisted/web/", "/twisted/protocols/basic")),
+    ("HTTP/1.1 of twisted.web: headers, parser", ("/twisted/web/", "/twisted/protocols/basic")),
     ("TLS: twisted.protocols, pyOpenSSL", ("/twisted/protocols/", "/OpenSSL/", "/service_identity/")),
     (
         "TCP, reactor, timers",
