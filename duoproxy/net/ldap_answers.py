@@ -13,7 +13,7 @@ import enum
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from duoproxy.errors import Disposition, RemoteProtocolError
 from duoproxy.ldap.framing import peek_message
@@ -21,6 +21,9 @@ from duoproxy.ldap.framing import peek_message
 NOTICE_OF_DISCONNECTION: Final = "1.3.6.1.4.1.1466.20036"
 MAX_DIAGNOSTIC_CHARACTERS: Final = 500
 MAX_REFERRALS: Final = 16
+MAX_CONTROLS: Final = 32
+CONTROL_STRINGS: Final = 2
+"""The OCTET STRINGs of a control: its OID and its value."""
 MAX_ATTRIBUTES: Final = 1_000
 MAX_VALUES: Final = 200_000
 """Of one entry; a directory gives the members of a group in ranges of 1,500 or all at once."""
@@ -72,6 +75,8 @@ class Result:
         referrals: where else to ask (they are not followed).
         sasl_credentials: what the server adds to a bind, or None.
         name: of an extended response: its OID, or empty.
+        controls: values of the response controls, by their OIDs.
+        objection: of a bind with success: why it lets nobody in, as its controls say; empty: it does.
     """
 
     code: int
@@ -80,6 +85,8 @@ class Result:
     referrals: tuple[str, ...] = ()
     sasl_credentials: bytes | None = field(default=None, repr=False)
     name: str = ""
+    controls: Mapping[str, bytes] = field(factory=dict, repr=False)
+    objection: str = ""
 
 
 @frozen
@@ -156,7 +163,10 @@ def read_answer(octets: bytes) -> Received:
     except ValueError:
         raise _close(f"0x{head.operation_tag:02x} is no answer of a directory") from None
     _, begin, end = _element(octets, head.operation_offset, head.operation_end)
-    return Received(head.message_id, operation, _read(octets, operation, begin, end))
+    answer = _read(octets, operation, begin, end)
+    if isinstance(answer, Result) and head.operation_end < len(octets):
+        answer = evolve(answer, controls=_read_controls(octets, head.operation_end))
+    return Received(head.message_id, operation, answer)
 
 
 def _read(octets: bytes, operation: Operation, begin: int, end: int) -> Answer:
@@ -186,6 +196,22 @@ def _read_result(octets: bytes, begin: int, end: int) -> Result:
         elif part[0] == _RESPONSE_NAME:
             name = printable(_octets(octets, part))
     return Result(code, printable(matched_dn), printable(diagnostic), referrals, credentials, name)
+
+
+def _read_controls(octets: bytes, at: int) -> Mapping[str, bytes]:
+    """Read the response controls that have a value, by their OIDs. Source: RFC 4511 §4.1.11."""
+    found: dict[str, bytes] = {}
+    _, begin, end = _element(octets, at, len(octets))
+    for control in _elements(octets, begin, end):
+        if control[0] != _SEQUENCE or len(found) >= MAX_CONTROLS:
+            raise _close("controls that cannot be read, or are too many")
+        parts = list(_elements(octets, control[1], control[2]))
+        strings = [_octets(octets, part) for part in parts if part[0] == _OCTET_STRING]
+        if not parts or parts[0][0] != _OCTET_STRING or len(strings) > CONTROL_STRINGS:
+            raise _close("a control that cannot be read")
+        if len(strings) == CONTROL_STRINGS:
+            found[printable(strings[0])] = strings[1]
+    return found
 
 
 def _read_entry(octets: bytes, begin: int, end: int) -> Entry:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from ldaptor.protocols import pureldap
 from twisted.internet.threads import deferToThreadPool
 
 from duoproxy.errors import RemoteProtocolError
+from duoproxy.ldap.password_policy import PASSWORD_POLICY_OID, why_no_success
 from duoproxy.net import ldap_sentences as sentences
 from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.ldap_answers import Result, ResultCode
@@ -28,6 +29,7 @@ MAX_PASSWORD_BYTES: Final = 4096
 MAX_NAME_BYTES: Final = 4096
 
 _MECHANISM: Final = b"GSS-SPNEGO"
+_ASK_FOR_PASSWORD_POLICY: Final = ((PASSWORD_POLICY_OID.encode(), False, None),)
 
 
 @frozen
@@ -121,9 +123,17 @@ async def bind(reactor: Any, connection: LdapConnection, credentials: Credential
 
 
 async def _simple_bind(connection: LdapConnection, credentials: SimpleCredentials, limit_s: float) -> Result:
-    """Send name and password as they are."""
+    """Send name and password as they are, and ask what the password policy says of a success."""
     request = pureldap.LDAPBindRequest(dn=credentials.name, auth=credentials.password.reveal())
-    return await connection.bind(request, limit_s=limit_s)
+    result = await connection.bind(request, limit_s=limit_s, controls=_ASK_FOR_PASSWORD_POLICY)
+    policy = result.controls.get(PASSWORD_POLICY_OID)
+    if result.code != ResultCode.SUCCESS or policy is None:
+        return result
+    try:
+        return evolve(result, objection=why_no_success(policy))
+    except RemoteProtocolError as fault:
+        connection.abort()
+        raise LdapFault(*sentences.not_ldap(str(fault))) from fault
 
 
 async def _spnego_bind(

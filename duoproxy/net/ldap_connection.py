@@ -179,18 +179,21 @@ class LdapConnection(Protocol):
         """
         return await self._ask(operation, controls, limit_s, switches=False)
 
-    async def bind(self, operation: Any, *, limit_s: float, seals: bool = False) -> Result:
+    async def bind(
+        self, operation: Any, *, limit_s: float, seals: bool = False, controls: Controls | None = None
+    ) -> Result:
         """Send one step of a bind and give its result.
 
         Args:
             operation: an `LDAPBindRequest` of ldaptor's.
             limit_s: seconds.
             seals: a security layer begins with the success of this step; then `install_security_layer` must follow.
+            controls: request controls.
 
         Raises:
             LdapFault: as `request`.
         """
-        return (await self._ask(operation, None, limit_s, switches=seals)).result
+        return (await self._ask(operation, controls, limit_s, switches=seals)).result
 
     async def start_tls(self, tls: IOpenSSLClientConnectionCreator, limit_s: float) -> None:
         """Go over to TLS, and wait until the server has proven who it is.

@@ -112,7 +112,12 @@ class BindResult:
     @property
     def succeeded(self) -> bool:
         """Whether the password is right and the account may log in."""
-        return self.result is not None and self.result.code == ResultCode.SUCCESS
+        return self.result is not None and self.result.code == ResultCode.SUCCESS and not self.objection
+
+    @property
+    def objection(self) -> str:
+        """Why a bind that the server took lets nobody in (the password must be changed first); empty otherwise."""
+        return self.result.objection if self.result is not None else ""
 
 
 class Directory:

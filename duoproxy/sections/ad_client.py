@@ -154,6 +154,8 @@ class AdClient(ClientSection):
             return PrimaryOutcome(accepted=True)
         if bound.result is None:
             return PrimaryOutcome(False, bound.not_sent)
+        if bound.objection:
+            return PrimaryOutcome(False, f"{bound.server}: {bound.objection}", alternative_is_safe=False)
         refusal = explain(bound.result.code, bound.result.diagnostic, bound.server)
         self._note(refusal, user, password)
         safe = await self._second_is_safe(user) if refusal.kind is RefusalKind.WRONG_PASSWORD else False

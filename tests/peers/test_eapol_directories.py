@@ -53,7 +53,7 @@ ACCOUNTS = (
 POLICY = Entry(
     f"cn=policy,{slapd.BASE}",
     ["device", "pwdPolicy"],
-    {"pwdAttribute": "userPassword", "pwdMaxAge": "86400", "pwdLockout": "TRUE"},
+    {"pwdAttribute": "userPassword", "pwdMaxAge": "86400", "pwdLockout": "TRUE", "pwdMustChange": "TRUE"},
 )
 
 
@@ -66,6 +66,7 @@ PEOPLE = (
     *(person("alice"), person("bob"), person("pär"), POLICY),
     person("pwexpired", pwdChangedTime=LONG_AGO),
     person("locked", pwdAccountLockedTime="000001010000Z"),
+    person("reset", pwdReset="TRUE"),
     slapd.group("vpn", [f"uid=alice,{slapd.PEOPLE}"]),
 )
 
@@ -240,6 +241,15 @@ def test_an_account_of_openldap_that_may_not_log_in(lab: Lab, log_in: LogIn, use
     assert login.cause == "password-refused"
     assert "(invalidCredentials)" in login.log
     assert lab.controls.asked(user) == {}
+
+
+def test_a_password_of_openldap_that_must_be_changed_is_no_success(lab: Lab, log_in: LogIn) -> None:
+    """slapd says success to the bind; what its password policy says beside is a no."""
+    login = log_in(OPENLDAP, "reset")
+    assert login.outcome.refused, explained(lab, login.outcome)
+    assert login.cause == "password-refused"
+    assert "the password was reset and must be changed before anything else; the user has to set a new one" in login.log
+    assert lab.controls.asked("reset") == {}
 
 
 @pytest.mark.parametrize("label", ACTIVE_DIRECTORY)
