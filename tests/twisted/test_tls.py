@@ -167,7 +167,7 @@ class StrictClientTlsTests(SynchronousTestCase):
 class SwitchTests(SynchronousTestCase):
     """What an administrator may switch off for a directory."""
 
-    def _received(self, options: ServerTls, **switches: bool) -> bytes:
+    def _received(self, options: ServerTls, **switches: Any) -> bytes:
         _, server = _talk(options, StrictClientTls(HOST, AUTHORITY.roots, **switches))
         return server.received
 

@@ -42,7 +42,7 @@ def test_every_room_of_floor_1_is_under_the_law_of_purity() -> None:
 
 @pytest.mark.parametrize("room", sorted(FLOOR_1 | BETWEEN_ROOMS))
 def test_a_room_of_floor_1_names_every_other_room_it_must_not_know(room: str) -> None:
-    """Edges inside floor 1: login to duoapi, config to two modules of radius; eap_over_radius stands on eap and radius."""
+    """Edges of floor 1: login to duoapi, config to two modules of radius; eap_over_radius stands on eap and radius."""
     allowed = {"login": {"duoapi"}, "eap_over_radius": {"eap", "radius"}}.get(room, set())
     forbidden = {f"duoproxy.{other}" for other in FLOOR_1 - {room} - allowed}
     assert set(contracts()[room]["forbidden_modules"].split()) == forbidden
