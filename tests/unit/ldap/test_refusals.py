@@ -22,8 +22,8 @@ def diagnostic_of(sub_code: str) -> str:
         (
             "51f",
             NOT_NOW,
-            "it reaches no domain controller of the account's domain, data 51f; check ntlm_domain, and the trust between "
-            "the domains",
+            "it reaches no domain controller of the account's domain, data 51f; check ntlm_domain, and the trust "
+            "between the domains",
         ),
         (
             "525",
