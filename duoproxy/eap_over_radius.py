@@ -83,17 +83,17 @@ def challenge_attributes(request: SendRequest, state: bytes) -> list[Attribute]:
     return attributes
 
 
-def repetition_attributes(last_request: bytes, state: bytes) -> list[Attribute]:
+def repetition_attributes(last_request: SendRequest, state: bytes) -> list[Attribute]:
     """Make the attributes of an Access-Challenge that answers a packet which was discarded.
 
     Args:
-        last_request: `EapAuthenticator.last_request`.
+        last_request: what was sent last, with the time that the user has for it.
         state: the State attribute.
 
     Source: RFC 3579 §2.2.
     """
     cause = (Type.ERROR_CAUSE, INVALID_EAP_PACKET.to_bytes(_INTEGER_BYTES, "big"))
-    return [*split_long(Type.EAP_MESSAGE, last_request), (Type.STATE, state), cause]
+    return [*challenge_attributes(last_request, state), cause]
 
 
 def accept_attributes(

@@ -94,6 +94,7 @@ class EapAuthenticator:
         phase: where it stands.
         outer_identity: what the peer said in the clear: a hint for logs, nothing else.
         last_request: the packet of the last `SendRequest`, to be repeated after a `Discard`; empty before the first.
+        last_timeout_s: its `session_timeout_s`.
         answers: how many answers came to be judged.
     """
 
@@ -111,6 +112,7 @@ class EapAuthenticator:
         self.phase = Phase.INITIAL
         self.outer_identity = ""
         self.last_request = b""
+        self.last_timeout_s: int | None = None
         self.answers = 0
         self._methods = methods
         self._limits = limits
@@ -251,6 +253,7 @@ class EapAuthenticator:
             self._due = min(self._ends_at, now + self._limits.answer_s)
         self._identifier = (self._identifier + 1) % IDENTIFIERS
         self.last_request = encode_eap(EapPacket(Code.REQUEST, self._identifier, its_type, request.data))
+        self.last_timeout_s = request.session_timeout_s
         return SendRequest(self.last_request, request.session_timeout_s)
 
     def _succeed(self, done: MethodDone) -> Succeed:

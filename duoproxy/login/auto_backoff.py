@@ -1,8 +1,8 @@
 """How often a station that answers by itself may bother its user.
 
 A supplicant that stores the password tries again and again, and each try would be one more push. After a question that
-was denied or not answered, the automatic choice asks nobody for a while, which doubles; a factor that somebody typed is
-never held back. A convenience for users, no protection against whoever knows the password.
+was denied or not answered, the automatic choice (a typed `auto` too) asks nobody for a while, which doubles; a factor
+that somebody typed is never held back. A convenience for users, no protection against whoever knows the password.
 """
 
 from __future__ import annotations

@@ -230,7 +230,8 @@ class EapServer:
             wanted = action
             return self._challenged(session, conversation, lambda state: challenge_attributes(wanted, state))
         if isinstance(action, Discard):
-            last = conversation.machine.last_request
+            machine = conversation.machine
+            last = SendRequest(machine.last_request, machine.last_timeout_s)
             return self._challenged(session, conversation, lambda state: repetition_attributes(last, state))
         if isinstance(action, Succeed) and conversation.login.accepted:
             return self._ended(session, self._accept(action, conversation.login))

@@ -52,6 +52,7 @@ class Machine:
     outer_identity: str = "anonymous"
     summary: str = "PEAPv1, TLSv1.3"
     last_request: bytes = b"\1\x09\0\6\x19\0"
+    last_timeout_s: int | None = None
     answers: int = 0
     until: float = 60.0
     fed: list[bytes] = field(factory=list)

@@ -80,11 +80,17 @@ def test_prompt_sets_the_timer_of_the_device():
 
 def test_discarded_packet_is_answered_with_the_last_request():
     """Error-Cause 202, Invalid EAP Packet (Ignored). RFC 3579 §2.2."""
-    assert repetition_attributes(b"\x01\x02\x00\x05\x06", b"state") == [
+    assert repetition_attributes(SendRequest(b"\x01\x02\x00\x05\x06", None), b"state") == [
         (Type.EAP_MESSAGE, b"\x01\x02\x00\x05\x06"),
         (Type.STATE, b"state"),
         (Type.ERROR_CAUSE, number(202)),
     ]
+
+
+def test_a_prompt_that_is_repeated_gives_the_user_its_time_again():
+    """Session-Timeout stands beside the repeated request, too. RFC 3579 §2.3."""
+    attributes = repetition_attributes(SendRequest(b"\x01\x02\x00\x05\x06", 60), b"state")
+    assert (Type.SESSION_TIMEOUT, number(60)) in attributes
 
 
 def test_reject_carries_the_failure_alone():
