@@ -13,7 +13,7 @@ from duoproxy.ldap.names import dns_domain_of, looks_like_dn, split_username
 from duoproxy.net.ldap_binds import Credentials, NtlmCredentials, SimpleCredentials
 from duoproxy.net.ldap_directory import DirectoryHost, Transport, Trust
 from duoproxy.net.ldap_filters import FilterError, parse_filter
-from duoproxy.net.tls import TrustRoots, load_trust_roots
+from duoproxy.net.tls import load_directory_roots
 from duoproxy.secret import Secret
 from duoproxy.sections.shared_options import SectionSettings, ca_file_findings
 
@@ -212,8 +212,7 @@ def directory_trust(client: AdClientSettings) -> Trust:
     Raises:
         TrustRootsError: `ssl_ca_certs_file` cannot be used.
     """
-    file = client.ssl_ca_certs_file
-    roots = load_trust_roots(file) if file is not None else TrustRoots(True, ())
+    roots = load_directory_roots(client.ssl_ca_certs_file)
     return Trust(roots, verify_hostname=client.ssl_verify_hostname, verify=client.ssl_verify)
 
 

@@ -96,5 +96,11 @@ class ServerSection(Section):
         super().__init__(settings, environment)
         self.client = client
 
+    def _primary(self) -> ClientSection:
+        """Give the client section of a schema that takes one."""
+        if self.client is None:
+            raise LookupError(f"[{self.environment.section_name}] was made without its client section")
+        return self.client
+
     def bind(self) -> None:
         """Take the addresses to listen on, before privileges are dropped; raise `ListenError` when one is taken."""

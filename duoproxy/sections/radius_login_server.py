@@ -12,6 +12,7 @@ from duoproxy.login.factors import AppendMode
 from duoproxy.login.policy import LoginPolicy
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
+from duoproxy.radius.attributes import AttributeId
 from duoproxy.radius.relay import PassThrough
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
 from duoproxy.sections.duo_server_options import exempt_usernames, failmode, make_duo_client
@@ -82,17 +83,13 @@ class RadiusLoginServer(ServerSection):
             return None
         return await self._logins.handle(received)
 
-    def _primary(self) -> ClientSection:
-        if self.client is None:
-            raise LookupError(f"[{self.environment.section_name}] was made without its client section")
-        return self.client
-
 
 def shell_settings(
     server: RadiusServerSettings,
     client: ClientSection,
     append: AppendMode,
     factors: tuple[str, ...] = LoginPolicy().factors,
+    never_passed: frozenset[AttributeId] = frozenset(),
 ) -> LoginShellSettings:
     """Put together what a section with a client section decides about its logins.
 
@@ -101,8 +98,9 @@ def shell_settings(
         client: who checks passwords.
         append: how the password field is split.
         factors: the section's preference, in order.
+        never_passed: attributes of replies that the section says itself.
     """
-    replies = PassThrough(server.pass_through_all, server.pass_through_attr_names)
+    replies = PassThrough(server.pass_through_all, server.pass_through_attr_names, never_passed)
     return LoginShellSettings(
         policy=LoginPolicy(
             factors=factors,

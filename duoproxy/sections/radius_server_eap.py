@@ -11,17 +11,14 @@ from duoproxy.eap.tls_engine import TlsContextError
 from duoproxy.errors import ListenError
 from duoproxy.login.auto_backoff import AutoBackoff
 from duoproxy.login.dialogue import DialogueOptions
-from duoproxy.login.factors import AppendMode
-from duoproxy.login.policy import LoginPolicy, PrimaryDown
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.eap_server import EapServer
 from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
 from duoproxy.net.server_certificates import CertificateFault, ExpiryNotice, load_server_certificate
-from duoproxy.radius.relay import PassThrough
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
-from duoproxy.sections.duo_server_options import exempt_usernames, failmode, make_duo_client
+from duoproxy.sections.duo_server_options import make_duo_client
 from duoproxy.sections.eap_login import SAID_BY_EAP, EapLogins, EapLoginSettings
-from duoproxy.sections.login_shell import LoginShellSettings, RelaysReplies
+from duoproxy.sections.radius_login_server import shell_settings
 from duoproxy.sections.radius_server_eap_options import (
     EapSettings,
     eap_advice,
@@ -29,7 +26,7 @@ from duoproxy.sections.radius_server_eap_options import (
     make_tls_context,
     prompt_format,
 )
-from duoproxy.sections.radius_server_options import devices, listens_on, radius_policy
+from duoproxy.sections.radius_server_options import append_mode, devices, listens_on, radius_policy
 
 PASSWORD_PROMPT = "Password: "
 FACTOR_PROMPT = "Passcode or factor (push, phone, sms): "
@@ -91,9 +88,9 @@ class RadiusServerEap(ServerSection):
         if self._peap is None or self._expiry is None:
             raise RuntimeError("bind comes before start")
         self._duo = make_duo_client(self.settings, self.environment)
-        self._logins = EapLogins(
-            self._shell_settings(), self._eap_settings(), self.environment, self._primary(), self._duo
-        )
+        primary, append = self._primary(), append_mode(self.settings, allow_concat=self.settings.allow_concat)
+        shell = shell_settings(self.settings, primary, append, self.settings.factors, SAID_BY_EAP)
+        self._logins = EapLogins(shell, self._eap_settings(), self.environment, primary, self._duo)
         self._eap = self._make_eap_server(self._peap, self._logins)
         self._eap.start()
         self._expiry.start()
@@ -123,29 +120,6 @@ class RadiusServerEap(ServerSection):
             random_bytes=environment.random_bytes,
             max_open=settings.max_conversations,
             max_fragment_bytes=settings.max_fragment_bytes,
-        )
-
-    def _primary(self) -> ClientSection:
-        if self.client is None:
-            raise LookupError(f"[{self.environment.section_name}] was made without its client section")
-        return self.client
-
-    def _shell_settings(self) -> LoginShellSettings:
-        settings, client = self.settings, self._primary()
-        named = PassThrough(settings.pass_through_all, settings.pass_through_attr_names, SAID_BY_EAP)
-        return LoginShellSettings(
-            policy=LoginPolicy(
-                factors=settings.factors,
-                append=AppendMode(settings.allow_concat, settings.delimiter, settings.delimited_password_length),
-                exempt_usernames=exempt_usernames(settings),
-                failmode=failmode(settings),
-                primary_down=PrimaryDown.REJECT,
-            ),
-            pass_through=named.merge(client.pass_through) if isinstance(client, RelaysReplies) else named,
-            client_ip_attr=settings.client_ip_attr,
-            pw_codec=settings.pw_codec,
-            ikey=settings.ikey,
-            client_section=client.environment.section_name,
         )
 
     def _eap_settings(self) -> EapLoginSettings:
