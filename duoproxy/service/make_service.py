@@ -32,6 +32,7 @@ from duoproxy.service.auth_events import event_sink, ignore_event
 from duoproxy.service.descriptors import logins_that_fit, raise_descriptor_limit
 from duoproxy.service.logs import EVENTS_NAME, file_writer, open_logs, rotating_file
 from duoproxy.service.options import Options, configuration_path
+from duoproxy.service.places import Places
 
 __all__ = ["Options", "ProxyService", "build_service", "makeService"]
 
@@ -185,7 +186,7 @@ def makeService(options: Mapping[str, str]) -> ProxyService:
 def log_folder(configuration: Configuration) -> Path:
     """Give the folder of all logs: `log_dir`, or `log` beside the folder of the configuration file."""
     folder = configuration.main.log_dir
-    return Path(folder) if folder else configuration.path.parent.parent / "log"
+    return Path(folder) if folder else Places(configuration.path).log_folder
 
 
 def _auth_event_sink(configuration: Configuration) -> Callable[[Mapping[str, object]], None]:

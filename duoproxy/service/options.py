@@ -7,7 +7,9 @@ from pathlib import Path
 
 from twisted.python import usage
 
-DEFAULT_CONFIG = "/opt/duoauthproxy/conf/authproxy.cfg"
+from duoproxy.service.places import default_configuration
+
+DEFAULT_CONFIG = str(default_configuration())
 
 
 def configuration_path(written: str) -> Path:
