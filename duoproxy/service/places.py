@@ -69,7 +69,7 @@ def installed_base(environment: Path | None = None) -> Path:
         environment: the virtual environment; this process's own when not given.
 
     Returns:
-        the folder above `usr/local`, when the environment is one that the installer made; `/opt/duoauthproxy` otherwise.
+        the folder above `usr/local` for an environment that the installer made; `/opt/duoauthproxy` otherwise.
     """
     prefix = environment or Path(sys.prefix)
     if prefix.parts[-2:] == ENVIRONMENT_IN_BASE and (prefix.parents[1] / "conf").is_dir():
