@@ -76,6 +76,11 @@ bench: $(DEV) ## the measured claims of the README, one script each in bench/
 docs: $(DEV) ## write what is generated: conf/authproxy.cfg and docs/reference/sections
 	@$(RUN)/python -m duoproxy.tools.generate .
 
+.PHONY: site
+site: docs ## make docs/ into a site below build/site; a warning is a failure
+	@$(BIN)/python -m sphinx -q -n -W --keep-going -b html docs build/site
+	@echo "build/site/index.html"
+
 .PHONY: clean
 clean: ## remove the venv and everything that was made here
 	rm -rf "$(VENV)" build dist duoproxy.egg-info var .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

@@ -1,7 +1,7 @@
 """`make docs`: write what is generated from the declarations of the options.
 
-Makes conf/authproxy.cfg (the sample) and docs/reference/sections/NAME.md, one page a section kind. A test holds the
-files in the tree against what this would write.
+Makes conf/authproxy.cfg (the sample), docs/reference/sections/NAME.md, one page a section kind, and
+docs/reference/sections.md, the list of them. A test holds the files in the tree against what this would write.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from duoproxy.config.catalogue import Catalogue
 from duoproxy.config.render import docs_page, sample
 from duoproxy.sections.registry import load_registry
 
@@ -20,7 +21,22 @@ def generated_files() -> Mapping[Path, str]:
     pages = {
         Path("docs/reference/sections") / f"{name}.md": docs_page(schema) for name, schema in catalogue.schemas.items()
     }
-    return {Path("conf/authproxy.cfg"): sample(catalogue), **pages}
+    return {
+        Path("conf/authproxy.cfg"): sample(catalogue),
+        Path("docs/reference/sections.md"): sections_page(catalogue),
+        **pages,
+    }
+
+
+def sections_page(catalogue: Catalogue) -> str:
+    """Make the page that lists all section kinds, and those of the original that are not served."""
+    rows = [f"| [\\[{name}\\]](sections/{name}.md) | {schema.summary} |" for name, schema in catalogue.schemas.items()]
+    not_served = {**catalogue.planned, **catalogue.left_out}
+    lines = ["# Sections", "", "| section | what it does |", "|---|---|", *rows]
+    if not_served:
+        lines += ["", "Recognised, and not served here:", "", "| section | what to know |", "|---|---|"]
+        lines += [f"| \\[{name}\\] | {sentence} |" for name, sentence in not_served.items()]
+    return "\n".join([*lines, ""])
 
 
 def main() -> None:
