@@ -124,13 +124,14 @@ def test_a_link_leads_to_a_file_and_a_heading(page: Path, target: str) -> None:
 
 
 def test_every_page_is_reached_from_the_index() -> None:
-    """docs/README.md links every page but the generated ones, which it names as a folder."""
+    """docs/README.md links every page but the generated ones, to which it links by their own list."""
     index = ROOT / "docs/README.md"
     linked = {(index.parent / target.partition("#")[0]).resolve() for page, target in relative_links() if page == index}
     generated = ROOT / "docs/reference/sections"
     pages = {page.resolve() for page in PAGES if generated not in page.parents}
-    assert pages - linked <= {index.resolve(), (ROOT / "README.md").resolve()}
-    assert generated.resolve() in linked
+    contents_of_the_site = ROOT / "docs/index.md"
+    assert pages - linked <= {index.resolve(), (ROOT / "README.md").resolve(), contents_of_the_site.resolve()}
+    assert generated.with_suffix(".md").resolve() in linked
 
 
 def commands() -> Iterator[tuple[Path, list[str]]]:
