@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, ClassVar
 
 from attrs import field, frozen
@@ -19,6 +19,7 @@ from duoproxy.login.outcome import PrimaryOutcome
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.radius.dictionary import Dictionary
+from duoproxy.sections.checks import Check
 
 
 @frozen
@@ -63,6 +64,14 @@ class Section(abc.ABC):
 
     async def stop(self) -> None:
         """Give back everything that `start` took."""
+
+    def connectivity(self) -> Sequence[Check]:
+        """List what the connectivity tool tries of this section, in order; nothing by default.
+
+        It is asked of a section that was made for this only: neither `bind` nor `start` was or will be called. That
+        the ports of `schema.listens` are free the tool finds out by itself.
+        """
+        return ()
 
 
 class ClientSection(Section):
