@@ -16,10 +16,15 @@ from attrs import field, frozen
 from duoproxy.config.schema import SectionSchema
 from duoproxy.duoapi.messages import Generation
 from duoproxy.login.outcome import PrimaryOutcome
+from duoproxy.login.parties import not_primary_only
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.radius.dictionary import Dictionary
 from duoproxy.sections.checks import Check
+
+
+def ignore_login_step(login_id: str, step: str) -> None:
+    """Where nobody keeps the steps of logins."""
 
 
 @frozen
@@ -36,6 +41,8 @@ class Environment:
         wall_clock: seconds since 1970, UTC; for everything else the clock is `reactor.seconds`.
         connection_limit: how many logins may wait for Duo at once, over all sections.
         generations: which generation of Duo's API an integration key turned out to need, over all sections.
+        primary_only_s: for how many more seconds logins need the password only; 0: they need both factors.
+        login_step: takes a login id and a sentence about what has happened in that login, without secrets.
     """
 
     section_name: str
@@ -47,6 +54,8 @@ class Environment:
     wall_clock: Callable[[], float] = time.time
     connection_limit: ConnectionLimit = field(factory=ConnectionLimit)
     generations: MutableMapping[str, Generation] = field(factory=dict)
+    primary_only_s: Callable[[], float] = not_primary_only
+    login_step: Callable[[str, str], None] = ignore_login_step
 
 
 class Section(abc.ABC):
@@ -72,6 +81,23 @@ class Section(abc.ABC):
         the ports of `schema.listens` are free the tool finds out by itself.
         """
         return ()
+
+    def status(self) -> Mapping[str, object]:
+        """Say how the section is doing, for `authproxyctl status`: values that JSON has, and no secret among them.
+
+        `authproxyctl` puts these keys into words (all optional), and prints others as they are:
+
+        - `listeners`: list of `{"protocol", "address", "port"}`; an empty address is all of them
+        - `pending`: logins that have no answer yet
+        - `waiting`: users who are shown a prompt, or conversations that are open
+        - `dropped`: what was not answered, kind to number, since the start
+        - `early_devices`: list of `{"device", "silent_s", "interval_s"}`: devices that give up before the answer comes
+        - `upstreams`: list of `{"server", "resting_s"}`; None: the server is well
+        - `duo`: `{"api_host", "generation", "reachable", "answered_s_ago", "failure"}`
+        - `certificate_days`: days until the certificate that clients are shown ends
+        - `weakened`: list of sentences: what lets somebody in, or be deceived, by configuration
+        """
+        return {}
 
 
 class ClientSection(Section):
@@ -113,3 +139,17 @@ class ServerSection(Section):
 
     def bind(self) -> None:
         """Take the addresses to listen on, before privileges are dropped; raise `ListenError` when one is taken."""
+
+    def drain(self) -> None:
+        """Begin no new login from now on; those that began go on, with their retries and further answers.
+
+        What a new request meets lets the device go to another proxy: silence with RADIUS, a refused or closed connection
+        with LDAP. The service calls it once, then waits until `pending` is 0, at most `shutdown_grace` seconds, then
+        calls `stop`, which rejects what is still pending (`Cause.SHUTDOWN`, with its text where the protocol has one).
+        Client sections work until all servers have stopped.
+        """
+
+    @property
+    def pending(self) -> int:
+        """How many logins a stop should wait for: those that began and have no end yet."""
+        return 0
