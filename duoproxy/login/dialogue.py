@@ -13,7 +13,17 @@ from attrs import evolve, frozen
 
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor, Preauth
 from duoproxy.login.auto_backoff import AutoBackoff, Station
-from duoproxy.login.duo_stage import Choice, choose, exemption, is_automatic, judge, look_up, or_end, stage_event
+from duoproxy.login.duo_stage import (
+    Choice,
+    choose,
+    exemption,
+    is_automatic,
+    judge,
+    look_up,
+    or_end,
+    put,
+    stage_event,
+)
 from duoproxy.login.ends import reject
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.outcome import Cause, Outcome
@@ -181,12 +191,12 @@ class Dialogue:
         if isinstance(proven, Outcome):
             return EndStep(proven)
         self._proven, self._asked_at = proven, self._tools.clock()
-        exempt = exemption(request, policy)
+        exempt = exemption(request, policy, self._tools)
         return self._end(exempt) if exempt else await self._second_stage(choice or proven.typed)
 
     async def _second_stage(self, choice: Choice) -> Step:
         login = self._second_factor.begin_login()
-        preauth = await or_end(self._policy, look_up(self._request, login))
+        preauth = await or_end(self._policy, look_up(self._request, login, self._tools))
         if isinstance(preauth, Outcome):
             return self._refused_by_duo(preauth)
         self._asked = _Asked(login, preauth)
@@ -231,7 +241,7 @@ class Dialogue:
         held_back = self._held_back() if is_automatic(choice) else None
         if held_back is not None:
             return self._again(Notice.BACKED_OFF, held_back, unattended=unattended)
-        answer = await or_end(self._policy, asked.login.authenticate(query), asked_before=self._duo_has_judged)
+        answer = await or_end(self._policy, put(query, asked.login, self._tools), asked_before=self._duo_has_judged)
         if isinstance(answer, Outcome):
             return self._end(answer)
         self._duo_has_judged = True

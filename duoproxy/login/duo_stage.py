@@ -16,10 +16,13 @@ from duoproxy.login.ends import accept, reject
 from duoproxy.login.events import Stage, StageEvent
 from duoproxy.login.factors import TypedFactor
 from duoproxy.login.outcome import Cause, Outcome, Verdict
-from duoproxy.login.parties import SecondFactorLogin
+from duoproxy.login.parties import LoginTools, SecondFactorLogin
 from duoproxy.login.policy import Failmode, LoginPolicy
 from duoproxy.login.request import LoginRequest
 from duoproxy.login.texts import enroll_text
+
+MAX_TOLD = 10
+"""Devices of a user that a step names."""
 
 AnswerT = TypeVar("AnswerT")
 
@@ -27,11 +30,22 @@ Choice = TypedFactor | PromptOption | None
 """What the user chose: a factor in words, a line of a prompt, or (None) nothing: the automatic choice."""
 
 
-def exemption(request: LoginRequest, policy: LoginPolicy) -> Outcome | None:
-    """Let in whoever is exempt by name; None for everybody else."""
-    if not policy.is_exempt(request.username):
+def exemption(request: LoginRequest, policy: LoginPolicy, tools: LoginTools) -> Outcome | None:
+    """Let in whoever is exempt by name, and everybody with a password while logins are primary-only; None for others.
+
+    Where no password is checked, a login that is primary-only would be checked by nothing: it is rejected.
+    """
+    if policy.is_exempt(request.username):
+        return accept(Cause.EXEMPT_USER, detail="The user is named in exempt_username_n: no second factor was asked.")
+    left_s = tools.primary_only_s()
+    if left_s <= 0:
         return None
-    return accept(Cause.EXEMPT_USER, detail="The user is named in exempt_username_n: no second factor was asked.")
+    until = f"Logins are primary-only for {left_s / 60:.0f} more minutes (authproxy_primary_only stop ends it)"
+    if policy.checks_passwords:
+        return accept(Cause.PRIMARY_ONLY, detail=f"{until}: no second factor was asked.")
+    return reject(
+        Cause.PRIMARY_ONLY_REFUSED, detail=f"{until}, and this section checks no password: there is nothing to go by."
+    )
 
 
 async def or_end(policy: LoginPolicy, answer: Awaitable[AnswerT], *, asked_before: bool = False) -> AnswerT | Outcome:
@@ -57,9 +71,11 @@ async def or_end(policy: LoginPolicy, answer: Awaitable[AnswerT], *, asked_befor
         return reject(Cause.ANSWER_LOST, detail=str(fault))
 
 
-async def look_up(request: LoginRequest, login: SecondFactorLogin) -> Preauth | Outcome:
+async def look_up(request: LoginRequest, login: SecondFactorLogin, tools: LoginTools) -> Preauth | Outcome:
     """Ask Duo about the user; an `Outcome` is the end of the login, a `Preauth` means that the user is to be asked."""
+    asked_at = tools.clock()
     preauth = await login.preauth(request.duo_username, request.client_ip)
+    tools.step(_said_of_user(preauth, tools.clock() - asked_at))
     if preauth.result is PreauthResult.ALLOW:
         return accept(Cause.DUO_BYPASS, preauth.status_message, "Duo lets this user in without a second factor.")
     if preauth.result is PreauthResult.DENY:
@@ -68,6 +84,16 @@ async def look_up(request: LoginRequest, login: SecondFactorLogin) -> Preauth | 
         text = enroll_text(preauth.status_message, preauth.enroll_portal_url)
         return reject(Cause.NOT_ENROLLED, text, "The user is not enrolled in Duo: enroll them, or change the policy.")
     return preauth
+
+
+async def put(query: AuthQuery, login: SecondFactorLogin, tools: LoginTools) -> AuthAnswer:
+    """Put a question to Duo; raises as `SecondFactorLogin.authenticate`."""
+    factor = query.factor.value
+    tools.step("A passcode is sent to Duo." if query.passcode is not None else f"Duo is asked for {factor}.")
+    asked_at = tools.clock()
+    answer = await login.authenticate(query)
+    tools.step(f"Duo says {answer.status} after {tools.clock() - asked_at:.3f} s: {answer.status_message}")
+    return answer
 
 
 def choose(request: LoginRequest, policy: LoginPolicy, choice: Choice, preauth: Preauth) -> AuthQuery | Outcome:
@@ -116,6 +142,19 @@ def stage_event(outcome: Outcome, duration_s: float) -> StageEvent:
         duration_s=duration_s,
         bypass_reason=outcome.cause.value if outcome.cause.is_bypass else "",
     )
+
+
+def _said_of_user(preauth: Preauth, took_s: float) -> str:
+    """Say what a `Preauth` means. Names of devices may be telephone numbers, and what is said to somebody who is to
+    enroll may have a link in it that is for that user only: both stay out.
+    """
+    said = f"Duo says {preauth.result.value} of the user after {took_s:.3f} s"
+    if preauth.result is PreauthResult.ENROLL:
+        return f"{said}."
+    if preauth.result is not PreauthResult.AUTH:
+        return f"{said}: {preauth.status_message}"
+    devices = ", ".join("+".join(sorted(device.capabilities)) or "nothing" for device in preauth.devices[:MAX_TOLD])
+    return f"{said}; devices that can do: {devices or 'none'}"
 
 
 def _no_factor_detail(typed: TypedFactor | None, policy: LoginPolicy) -> str:

@@ -7,7 +7,7 @@ is made of the same steps: `duoproxy.login.dialogue`.
 
 from __future__ import annotations
 
-from duoproxy.login.duo_stage import choose, exemption, judge, look_up, or_end, stage_event
+from duoproxy.login.duo_stage import choose, exemption, judge, look_up, or_end, put, stage_event
 from duoproxy.login.factors import TypedFactor
 from duoproxy.login.outcome import Outcome
 from duoproxy.login.parties import LoginTools, PrimaryAuthenticator, SecondFactor, SecondFactorLogin
@@ -33,9 +33,9 @@ async def run_login(
     if isinstance(proven, Outcome):
         return proven
     asked_at = tools.clock()
-    outcome = exemption(request, policy)
+    outcome = exemption(request, policy, tools)
     if outcome is None:
-        asking = _ask_duo(request, policy, proven.typed, second_factor.begin_login())
+        asking = _ask_duo(request, policy, proven.typed, second_factor.begin_login(), tools)
         outcome = await or_end(policy, asking)
     second_s = tools.clock() - asked_at
     tools.event(stage_event(outcome, second_s))
@@ -43,12 +43,16 @@ async def run_login(
 
 
 async def _ask_duo(
-    request: LoginRequest, policy: LoginPolicy, typed: TypedFactor | None, login: SecondFactorLogin
+    request: LoginRequest,
+    policy: LoginPolicy,
+    typed: TypedFactor | None,
+    login: SecondFactorLogin,
+    tools: LoginTools,
 ) -> Outcome:
-    preauth = await look_up(request, login)
+    preauth = await look_up(request, login, tools)
     if isinstance(preauth, Outcome):
         return preauth
     query = choose(request, policy, typed, preauth)
     if isinstance(query, Outcome):
         return query
-    return judge(query, await login.authenticate(query))
+    return judge(query, await put(query, login, tools))

@@ -46,6 +46,7 @@ class Cause(enum.Enum):
     DUO_BYPASS = "duo-bypass"
     EXEMPT_USER = "exempt-user"
     FAILMODE_SAFE = "failmode-safe"
+    PRIMARY_ONLY = "primary-only"
     BAD_REQUEST = "bad-request"
     PASSWORD_REFUSED = "password-refused"
     PRIMARY_UNREACHABLE = "primary-unreachable"
@@ -58,8 +59,10 @@ class Cause(enum.Enum):
     BACKED_OFF = "backed-off"
     PROMPT_UNANSWERED = "prompt-unanswered"
     FAILMODE_SECURE = "failmode-secure"
+    PRIMARY_ONLY_REFUSED = "primary-only-refused"
     DUO_REFUSED_US = "duo-refused-us"
     ANSWER_LOST = "answer-lost"
+    SHUTDOWN = "shutdown"
     FAULT = "fault"
 
     @property
@@ -68,7 +71,7 @@ class Cause(enum.Enum):
         return self in _BYPASSES
 
 
-_BYPASSES = frozenset({Cause.DUO_BYPASS, Cause.EXEMPT_USER, Cause.FAILMODE_SAFE})
+_BYPASSES = frozenset({Cause.DUO_BYPASS, Cause.EXEMPT_USER, Cause.FAILMODE_SAFE, Cause.PRIMARY_ONLY})
 
 
 @frozen

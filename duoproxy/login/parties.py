@@ -38,6 +38,15 @@ class SecondFactor(Protocol):
         """Begin one login, with its own budget of time."""
 
 
+def not_primary_only() -> float:
+    """Where nobody can make logins primary-only."""
+    return 0.0
+
+
+def ignore_step(step: str) -> None:
+    """Where nobody listens to the steps of a login."""
+
+
 @frozen
 class LoginTools:
     """What a login needs beside its request and its policy.
@@ -46,8 +55,12 @@ class LoginTools:
         clock: seconds, monotonic.
         event: takes the end of each stage.
         second_tries: shared by all logins of a section.
+        primary_only_s: for how many more seconds a password is enough; 0: it is not.
+        step: takes a sentence about what has happened, which has no secret in it.
     """
 
     clock: Callable[[], float]
     event: Callable[[StageEvent], None]
     second_tries: SecondTryLedger
+    primary_only_s: Callable[[], float] = not_primary_only
+    step: Callable[[str], None] = ignore_step

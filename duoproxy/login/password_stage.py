@@ -47,7 +47,7 @@ async def check_password(
     """Check the password field and tell the event of the stage; an `Outcome` ends the login, and is never an accept."""
     if not request.duo_username:
         return reject(Cause.BAD_REQUEST, detail="The request names no user. Check what the device sends as User-Name.")
-    readings = read_password_field(request.password, policy.append_for(request.username))
+    readings = read_password_field(request.password, policy.append_for(request.username, tools.primary_only_s() > 0))
     if not readings:
         return reject(Cause.FACTOR_MISSING, detail="No factor stands behind the password, and nobody was asked.")
     started = tools.clock()

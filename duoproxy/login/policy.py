@@ -45,6 +45,8 @@ class LoginPolicy:
         exempt_usernames: names, folded with `fold_case`, that need no second factor.
         failmode: what happens when Duo is away before the user was asked.
         primary_down: what happens when nobody could check the password.
+        checks_passwords: whether the primary proves a password. Without it nobody gets in while logins are
+            primary-only, for there is nothing else to go by; so a section has to say it.
     """
 
     factors: tuple[str, ...] = ("auto",)
@@ -52,14 +54,18 @@ class LoginPolicy:
     exempt_usernames: frozenset[str] = frozenset()
     failmode: Failmode = Failmode.SECURE
     primary_down: PrimaryDown = PrimaryDown.SILENT
+    checks_passwords: bool = False
 
     def is_exempt(self, username: str) -> bool:
         """Whether the name, exactly as submitted but for case, is on the list."""
         return fold_case(username) in self.exempt_usernames
 
-    def append_for(self, username: str) -> AppendMode:
-        """Say how a user's password field is split: who is exempt need not append a factor."""
-        return evolve(self.append, required=False) if self.is_exempt(username) else self.append
+    def append_for(self, username: str, primary_only: bool = False) -> AppendMode:
+        """Say how a user's password field is split: who is exempt need not append a factor, nor need anybody while
+        logins are `primary_only`.
+        """
+        no_factor = primary_only or self.is_exempt(username)
+        return evolve(self.append, required=False) if no_factor else self.append
 
 
 class SecondTryLedger:

@@ -18,6 +18,7 @@ USER_TEXTS: Mapping[Cause, str] = MappingProxyType(
         Cause.DUO_BYPASS: "Success. Logging you in...",
         Cause.EXEMPT_USER: "",
         Cause.FAILMODE_SAFE: "",
+        Cause.PRIMARY_ONLY: "",
         Cause.BAD_REQUEST: "",
         Cause.PASSWORD_REFUSED: "",
         Cause.PRIMARY_UNREACHABLE: "",
@@ -30,8 +31,10 @@ USER_TEXTS: Mapping[Cause, str] = MappingProxyType(
         Cause.BACKED_OFF: "Your last login request was not approved, so no new one was sent. Please try again later.",
         Cause.PROMPT_UNANSWERED: "",
         Cause.FAILMODE_SECURE: "The two-factor service cannot be reached. Please try again later.",
+        Cause.PRIMARY_ONLY_REFUSED: "Two-factor authentication is not available. Please try again later.",
         Cause.DUO_REFUSED_US: "Two-factor authentication is not available. Please tell your administrator.",
         Cause.ANSWER_LOST: "The answer of the two-factor service was lost. Please log in again.",
+        Cause.SHUTDOWN: "The login service is being restarted. Please log in again.",
         Cause.FAULT: "The login failed by an internal error. Please tell your administrator.",
     }
 )

@@ -14,7 +14,7 @@ from twisted.internet.defer import CancelledError
 from twisted.logger import Logger, LogLevel
 
 from duoproxy.errors import Disposition, RemoteProtocolError
-from duoproxy.login.events import StageEvent
+from duoproxy.login.events import Stage, StageEvent
 from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.parties import LoginTools
 from duoproxy.login.policy import LoginPolicy, SecondTryLedger
@@ -72,7 +72,17 @@ class LoginShell:
         self._environment = environment
         self._second_tries = SecondTryLedger()
         self._devices_noted: set[str] = set()
+        self._shutting_down = False
         self._log = Logger(namespace=environment.section_name)
+
+    @property
+    def waiting(self) -> int:
+        """How many logins wait for their user's next answer, and a stop of the proxy for them."""
+        return 0
+
+    def shut_down(self) -> None:
+        """From now on a login that is cancelled ends with a reject and `Cause.SHUTDOWN`."""
+        self._shutting_down = True
 
     def _new_login_id(self) -> str:
         return self._environment.random_bytes(LOGIN_ID_OCTETS).hex()
@@ -80,9 +90,19 @@ class LoginShell:
     def _tools(self, request: LoginRequest) -> LoginTools:
         return LoginTools(
             clock=self._environment.reactor.seconds,
-            event=lambda event: self._environment.auth_event(self._event_fields(request, event)),
+            event=lambda event: self._stage_ended(request, event),
             second_tries=self._second_tries,
+            primary_only_s=self._environment.primary_only_s,
+            step=lambda step: self._environment.login_step(request.login_id, step),
         )
+
+    def _stage_ended(self, request: LoginRequest, event: StageEvent) -> None:
+        self._environment.auth_event(self._event_fields(request, event))
+        if event.stage is Stage.PRIMARY:
+            client = f"[{self._settings.client_section}]" if self._settings.client_section else "nobody, as configured,"
+            said = "took the password" if event.allowed else "did not take the password"
+            why = "" if event.allowed else f": {event.message}"
+            self._environment.login_step(request.login_id, f"{client} {said} after {event.duration_s:.3f} s{why}")
 
     def _log_begin(self, request: LoginRequest, how: str = "") -> None:
         self._log.info(
@@ -97,8 +117,13 @@ class LoginShell:
         """Run a login; a fault of ours is one more way to end it: with a reject, a line, and its login id."""
         try:
             return await running
-        except (CancelledError, RemoteProtocolError):
+        except RemoteProtocolError:
             raise
+        except CancelledError:
+            if not self._shutting_down:
+                raise
+            detail = "The proxy was stopped before the login had an end: see shutdown_grace of [main]."
+            return Outcome(Verdict.REJECT, Cause.SHUTDOWN, USER_TEXTS[Cause.SHUTDOWN], detail)
         except Exception:  # noqa: BLE001 - whatever it is, it lets nobody in
             self._log.failure("Login {login_id}: a fault in duoproxy itself.", login_id=login_id)
             text, detail = (

@@ -12,7 +12,7 @@ from duoproxy.login.factors import AppendMode
 from duoproxy.login.policy import LoginPolicy
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
-from duoproxy.radius.attributes import AttributeId
+from duoproxy.radius.attributes import AttributeId, Type, first
 from duoproxy.radius.relay import PassThrough
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
 from duoproxy.sections.duo_server_options import exempt_usernames, failmode, make_duo_client
@@ -66,8 +66,19 @@ class RadiusLoginServer(ServerSection):
         self._logins.start()
         self._server.start()
 
+    def drain(self) -> None:
+        """Begin no new login: an answer to a question of ours is none."""
+        self._server.drain(lambda received: self.state_is_ours and carries_state(received))
+
+    @property
+    def pending(self) -> int:
+        """Requests without an answer, and users who were just asked something."""
+        return self._server.pending + (self._logins.waiting if self._logins is not None else 0)
+
     async def stop(self) -> None:
-        """Stop answering; logins in flight get no answer."""
+        """Stop answering; logins in flight are rejected."""
+        if self._logins is not None:
+            self._logins.shut_down()
         await self._server.stop()
         if self._logins is not None:
             self._logins.stop()
@@ -82,6 +93,11 @@ class RadiusLoginServer(ServerSection):
         if self._logins is None:
             return None
         return await self._logins.handle(received)
+
+
+def carries_state(received: ReceivedRequest) -> bool:
+    """Say whether a request goes on with a conversation, as far as its device knows. Source: RFC 2865 §5.24."""
+    return first(received.packet.attributes, Type.STATE) is not None
 
 
 def shell_settings(
@@ -108,6 +124,7 @@ def shell_settings(
             exempt_usernames=exempt_usernames(server),
             failmode=failmode(server),
             primary_down=primary_down(server),
+            checks_passwords=client.checks_passwords,
         ),
         pass_through=replies.merge(client.pass_through) if isinstance(client, RelaysReplies) else replies,
         client_ip_attr=server.client_ip_attr,
