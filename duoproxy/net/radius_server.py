@@ -23,6 +23,7 @@ from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.radius_admission import Admission, RadiusPolicy
 from duoproxy.net.radius_messages import RadiusDevice, ReceivedRequest, Reply
 from duoproxy.net.radius_replies import encode_or_reject, refusal
+from duoproxy.net.radius_watch import EarlyDevices, dropped
 from duoproxy.net.udp import RECEIVE_BUFFER_BYTES, DatagramTransport, Endpoint, bind_udp
 from duoproxy.radius.addresses import DeviceTable
 from duoproxy.radius.attributes import Type, first
@@ -39,6 +40,11 @@ __all__ = ["RadiusDevice", "RadiusPolicy", "RadiusServer", "ReceivedRequest", "R
 
 Handler = Callable[[ReceivedRequest], Coroutine[Any, Any, Reply | None]]
 
+_CODE_NAMES = {
+    Code.ACCESS_ACCEPT: "Access-Accept",
+    Code.ACCESS_REJECT: "Access-Reject",
+    Code.ACCESS_CHALLENGE: "Access-Challenge",
+}
 STRANGERS_INTERVAL_S: Final = 1.0
 FINGERPRINT_KEY_BYTES: Final = 32
 
@@ -76,6 +82,7 @@ class RadiusServer:
         state_is_ours: bool = False,
         debug: bool = False,
         open_socket: Callable[[str, int], DatagramTransport] = bind_udp,
+        login_step: Callable[[str, str], None] = lambda login_id, step: None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -92,6 +99,7 @@ class RadiusServer:
                 to a challenge can be told by it.
             debug: whether packets are logged, with secrets masked.
             open_socket: makes the socket; tests have their own.
+            login_step: takes a login id and a sentence about what became of its reply.
 
         Raises:
             ValueError: two devices have the same addresses.
@@ -108,6 +116,9 @@ class RadiusServer:
         self._debug = debug
         self._open_socket = open_socket
         self._transport: DatagramTransport | None = None
+        self._login_step = login_step
+        self._early = EarlyDevices()
+        self._address = ""
         self._port = 0
         self._log = Logger(namespace=section_name)
         self._limited = LimitedLog(self._log, reactor.seconds)
@@ -117,6 +128,7 @@ class RadiusServer:
         self._retries: RetryTable[_InFlight] = RetryTable()
         self._fingerprint_key = random_bytes(FINGERPRINT_KEY_BYTES)
         self._running: set[Deferred[None]] = set()
+        self._continues: Callable[[ReceivedRequest], bool] | None = None
         self._stopped = False
 
     @property
@@ -129,6 +141,19 @@ class RadiusServer:
         """The port that `bind` took; 0 before."""
         return self._port
 
+    def status(self) -> dict[str, object]:
+        """Say how the listener is doing, in the words of `Section.status`."""
+        early = self._early.recent(self._reactor.seconds())
+        return {
+            "listeners": [{"protocol": "udp", "address": self._address, "port": self._port}],
+            "pending": self.pending,
+            "dropped": dropped(self._limited.counts + self._strangers.counts),
+            "early_devices": [
+                {"device": one.device, "silent_s": round(one.silent_s, 1), "interval_s": round(one.interval_s, 1)}
+                for one in early
+            ],
+        }
+
     def bind(self, interface: str, port: int) -> None:
         """Take the port, before privileges are dropped.
 
@@ -136,7 +161,7 @@ class RadiusServer:
             ListenError: it cannot be had.
         """
         self._transport = self._open_socket(interface, port)
-        self._port = self._transport.port
+        self._address, self._port = interface, self._transport.port
 
     def start(self) -> None:
         """Begin to read."""
@@ -148,14 +173,25 @@ class RadiusServer:
             self._log.info("{sentence}", sentence=sentence)
         self._transport.start_reading(self._reactor, self.datagram_received)
 
+    def drain(self, continues: Callable[[ReceivedRequest], bool] = lambda _: False) -> None:
+        """Be silent from now on to whatever begins something, so that devices go to another proxy.
+
+        Retries of what is in progress join it as before. Status-Server gets no answer either: whoever asks it wants to
+        know where to send logins.
+
+        Args:
+            continues: whether a request goes on with what an earlier one began; such are answered.
+        """
+        self._continues = continues
+
     async def stop(self) -> None:
-        """Take no more requests, and cancel those that are in progress: they get no answer."""
+        """Take no more requests, and cancel those that are in progress: their devices get an Access-Reject."""
         self._stopped = True
+        for running in list(self._running):
+            running.cancel()
         if self._transport is not None:
             self._transport.close()
             self._transport = None
-        for running in list(self._running):
-            running.cancel()
 
     # ── from a datagram to a request ───────────────────────────────────────────────────────────────────────────
 
@@ -171,7 +207,7 @@ class RadiusServer:
         index = self._table.lookup(host)
         if index is None:
             # One interval for all strangers: their addresses cost nothing to make up.
-            self._strangers.warn("", "", lambda: sentences.unknown_device(host, self._section_name))
+            self._strangers.warn("stranger", "", lambda: sentences.unknown_device(host, self._section_name))
             return
         try:
             framed = frame_packet(datagram)
@@ -206,6 +242,8 @@ class RadiusServer:
     def _answer_status(self, request: ReceivedRequest) -> None:
         """Say that we live, and touch nothing else. Source: RFC 5997 §3, §4.2."""
         host = request.device_address
+        if self._continues is not None:
+            return
         if request.message_authenticator is not MessageAuthenticator.VALID:
             self._limited.warn(
                 "status", host, lambda: sentences.message_authenticator_always_needed(host, "Status-Server")
@@ -243,10 +281,13 @@ class RadiusServer:
                 self._fingerprint_key, request.device_address, attributes, password, state_is_ours=self._state_is_ours
             )
         joining = self._retries.receive(its_fingerprint, Secret(password or b""), in_flight)
-        if joining.superseded is None:
-            self._begin(joining.login, in_flight.request)
-        else:
+        if joining.superseded is not None:
             self._joined(joining.login, in_flight, joining.superseded)
+        elif self._continues is not None and not self._continues(request):
+            self._retries.finish(joining.login)
+            self._duplicates.finish(in_flight.exchange, None, request.received_at)
+        else:
+            self._begin(joining.login, request)
 
     @staticmethod
     def _password(request: ReceivedRequest) -> bytes | None:
@@ -275,21 +316,22 @@ class RadiusServer:
         try:
             reply = await self._reply_of_handler(request)
         finally:
-            self._finish(login, reply)  # also when cancelled, with silence: nothing may stay in flight for ever
+            self._finish(login, reply)  # whatever happened, with silence: nothing may stay in flight for ever
 
     async def _reply_of_handler(self, request: ReceivedRequest) -> Reply | None:
         try:
-            return await self._handler(request)
+            reply = await self._handler(request)
         except RemoteProtocolError as error:
             host, what = request.device_address, str(error)
             self._limited.warn("invalid", host, lambda: sentences.invalid_request(host, what))
             return refusal(request) if error.disposition is Disposition.REJECT else None
         except CancelledError:
-            if self._stopped:
-                raise
-            return self._fault(request)
+            return refusal(request) if self._stopped else self._fault(request)
         except Exception:  # noqa: BLE001 - whatever it is, the device gets an answer that lets nobody in
             return self._fault(request)
+        if self._stopped and reply is not None and reply.code != Code.ACCESS_REJECT:
+            return refusal(request)  # it was cancelled: no question that nobody would hear the answer of, and no accept
+        return reply
 
     def _fault(self, request: ReceivedRequest) -> Reply:
         self._log.failure("{sentence}", sentence=sentences.handler_fault(request.device_address))
@@ -307,7 +349,7 @@ class RadiusServer:
         octets = self._encode(request, reply) if reply is not None else None
         if self._duplicates.finish(newest.exchange, octets, now) and octets is not None:
             self._send(octets, request)
-            self._warn_if_too_late(newest, now)
+            self._note_sent(newest, octets[0], reply.login_id if reply is not None else "", now)
 
     def _encode(self, request: ReceivedRequest, reply: Reply) -> bytes | None:
         host = request.device_address
@@ -328,12 +370,19 @@ class RadiusServer:
         if self._debug:
             self._log_packet("to", host, decode_packet(octets))
 
-    def _warn_if_too_late(self, newest: _InFlight, now: float) -> None:
+    def _note_sent(self, newest: _InFlight, code: int, login_id: str, now: float) -> None:
+        """Tell the login what was sent, and everybody when it came too late for the device."""
         exchange, host = newest.exchange, newest.request.device_address
         interval_s = max(exchange.retry_interval_s, newest.retry_interval_s)
+        if login_id:
+            retried = f"; it had asked again, {interval_s:.1f} s apart" if interval_s >= MIN_RETRY_INTERVAL_S else ""
+            self._login_step(login_id, f"{_CODE_NAMES.get(code, code)} is sent to {host}{retried}.")
         silent_s = now - exchange.last_arrival
         if interval_s >= MIN_RETRY_INTERVAL_S and silent_s > 2 * interval_s + 1:
+            self._early.note(host, silent_s, interval_s, now)
             self._limited.warn("late", host, lambda: sentences.device_stopped_waiting(host, silent_s, interval_s))
+            if login_id:
+                self._login_step(login_id, sentences.device_stopped_waiting(host, silent_s, interval_s))
 
     def _log_packet(self, direction: str, host: str, packet: Packet) -> None:
         self._log.debug(

@@ -13,6 +13,7 @@ Source: RFC 2865 §2.1, §4.4, §5.24; reference §10.3.
 from __future__ import annotations
 
 import enum
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
@@ -117,6 +118,13 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
     def remembered(self) -> int:
         """The number of used States, those in progress among them."""
         return len(self._in_progress) + len(self._answered)
+
+    def asked_since(self, moment: float) -> int:
+        """Count the questions that were put at `moment` (seconds, monotonic) or later, and wait for their answer."""
+        young = itertools.takewhile(
+            lambda one: one.until - CHALLENGE_LIFE_S >= moment, reversed(self._waiting.values())
+        )
+        return sum(1 for _ in young)
 
     def ask(self, asker: Asker, conversation: ConversationT, now: float) -> tuple[bytes, list[ConversationT]]:
         """Put a question.

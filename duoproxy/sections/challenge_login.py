@@ -28,6 +28,8 @@ from duoproxy.sections.contracts import Environment
 from duoproxy.sections.login_shell import LoginShellSettings
 from duoproxy.sections.radius_login import RadiusLogins
 
+STOP_WAITS_FOR_ANSWER_S: Final = 30.0
+"""A stop of the proxy waits for the answers to younger questions only: who has not answered by then may have gone."""
 SWEEP_S: Final = 5.0
 """Between two looks for users who did not answer."""
 FINGERPRINT_KEY_BYTES: Final = 32
@@ -77,8 +79,8 @@ class ChallengeLogins(RadiusLogins):
 
     @property
     def waiting(self) -> int:
-        """How many users are waited for."""
-        return len(self._challenges)
+        """How many users were asked a short time ago and have not answered."""
+        return self._challenges.asked_since(self._now() - STOP_WAITS_FOR_ANSWER_S)
 
     def start(self) -> None:
         """Begin to look for users who did not answer."""
@@ -131,7 +133,7 @@ class ChallengeLogins(RadiusLogins):
             return self._challenge(conversation, step.text, received)
         outcome = step if isinstance(step, Outcome) else step.outcome
         self._end(conversation, outcome)
-        return self._reply(outcome)
+        return self._reply(outcome, conversation.request.login_id)
 
     def _challenge(self, conversation: _Conversation, text: str, received: ReceivedRequest) -> Reply:
         state, given_up = self._challenges.ask(_asker(received), conversation, self._now())

@@ -6,6 +6,7 @@ A section says which logins it runs; to listen, to begin and to stop stand here.
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 from typing import ClassVar
 
 from duoproxy.login.factors import AppendMode
@@ -14,7 +15,9 @@ from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
 from duoproxy.radius.attributes import AttributeId, Type, first
 from duoproxy.radius.relay import PassThrough
+from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
+from duoproxy.sections.duo_checks import duo_checks
 from duoproxy.sections.duo_server_options import exempt_usernames, failmode, make_duo_client
 from duoproxy.sections.login_shell import LoginShellSettings, RelaysReplies
 from duoproxy.sections.radius_login import RadiusLogins
@@ -84,6 +87,10 @@ class RadiusLoginServer(ServerSection):
             self._logins.stop()
         if self._duo is not None:
             await self._duo.stop()
+
+    def connectivity(self) -> Sequence[Check]:
+        """Try the Duo service."""
+        return duo_checks(self.settings, self.environment)
 
     @abc.abstractmethod
     def _make_logins(self, duo: DuoClient) -> RadiusLogins:

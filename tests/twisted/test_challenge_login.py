@@ -14,9 +14,10 @@ from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Device, Factor, Prea
 from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
 from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.login.factors import AppendMode
-from duoproxy.login.outcome import PrimaryOutcome
+from duoproxy.login.outcome import Cause, PrimaryOutcome
 from duoproxy.login.policy import Failmode, LoginPolicy
 from duoproxy.login.prompt import PromptFormat
+from duoproxy.login.texts import USER_TEXTS
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer
 from duoproxy.radius.addresses import parse_address_range
@@ -26,7 +27,7 @@ from duoproxy.radius.hiding import decrypt_salted, encrypt_salted
 from duoproxy.radius.packet import Attribute, Code, Packet
 from duoproxy.radius.relay import PassThrough
 from duoproxy.secret import Secret
-from duoproxy.sections.challenge_login import ChallengeLogins
+from duoproxy.sections.challenge_login import STOP_WAITS_FOR_ANSWER_S, ChallengeLogins
 from duoproxy.sections.login_shell import LoginShellSettings
 from duoproxy.service.log_text import format_line
 from duoproxy.testing import ALLOWED, DENIED, FakePrimary, FakeSecondFactor, make_environment
@@ -506,12 +507,23 @@ class StateTests(ChallengeCase):
         self.assertEqual(self.ask(b"push", state, more=[(3, b"c" * 17)]).code, Code.ACCESS_REJECT)
         self.assertEqual(self.ask(b"push", state).code, Code.ACCESS_ACCEPT)
 
-    def test_a_stop_while_the_push_rings_answers_nobody(self) -> None:
-        """And leaves nothing that waits."""
+    def test_a_stop_while_the_push_rings_rejects_with_a_text(self) -> None:
+        """What has no end when the proxy stops is rejected and says why; nothing that waits is left."""
         self.duo = SlowDuo()
         self.begin()
         asked = self.send(b"push", self.prompted())
         self.logins.stop()
+        self.logins.shut_down()
         self.successResultOf(Deferred.fromCoroutine(self.server.stop()))
-        self.assertEqual(self.answers(asked), [])
+        [reply] = self.answers(asked)
+        self.assertEqual(reply.code, Code.ACCESS_REJECT)
+        self.assertEqual(first(reply.attributes, Type.REPLY_MESSAGE), USER_TEXTS[Cause.SHUTDOWN].encode())
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_question_is_waited_for_by_a_stop_only_while_it_is_young(self) -> None:
+        """Who has not answered after 30 s may have gone; the answer would still count."""
+        self.begin()
+        self.prompted()
+        self.assertEqual(self.logins.waiting, 1)
+        self.clock.advance(STOP_WAITS_FOR_ANSWER_S + 1)
+        self.assertEqual(self.logins.waiting, 0)

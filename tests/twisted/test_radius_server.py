@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from duoproxy.errors import Disposition, RemoteProtocolError
 from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer, ReceivedRequest, Reply
 from duoproxy.radius.addresses import parse_address_range
+from duoproxy.radius.attributes import Type, first
 from duoproxy.radius.authenticators import MessageAuthenticator
 from duoproxy.radius.dictionary import load_dictionary
 from duoproxy.radius.packet import Attribute, Code
@@ -555,6 +556,39 @@ class BoundTests(RadiusServerCase):
         self.assertEqual((len(self.asked), self.server.pending), (5, 4))
 
 
+class DrainTests(RadiusServerCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.receive(request_octets(1, attributes=STATION))
+        self.server.drain(lambda request: first(request.packet.attributes, Type.STATE) is not None)
+
+    def test_a_new_request_meets_silence(self) -> None:
+        """While the proxy is being stopped nothing begins, so that the device goes to another proxy."""
+        self.assert_dropped(request_octets(2, user=b"bob"))
+        self.assert_dropped(request_octets(2, user=b"bob"))
+        self.assertEqual((self.sent, self.server.pending), ([], 1))
+
+    def test_what_is_in_progress_is_answered_also_at_its_newest_retry(self) -> None:
+        """Retransmissions and retries of a pending login join it as always."""
+        self.receive(request_octets(1, attributes=STATION))
+        retry = request_octets(2, attributes=STATION)
+        self.receive(retry)
+        self.assertEqual(len(self.asked), 1)
+        self.answers[0].callback(ACCEPT)
+        [(octets, _, _)] = self.sent
+        self.assertEqual(open_reply(octets, retry).code, Code.ACCESS_ACCEPT)
+        self.assertEqual(self.server.pending, 0)
+
+    def test_an_answer_to_a_question_of_ours_goes_on(self) -> None:
+        """Whoever is in the middle of a conversation may end it."""
+        self.receive(request_octets(2, attributes=[(24, b"of ours")]))
+        self.assertEqual(len(self.asked), 2)
+
+    def test_status_server_meets_silence(self) -> None:
+        """Who asks for the status wants to know where to send logins: not here."""
+        self.assert_dropped(request_octets(9, code=Code.STATUS_SERVER, password=None))
+
+
 class StopTests(RadiusServerCase):
     ends_well = False
 
@@ -569,20 +603,24 @@ class StopTests(RadiusServerCase):
     def stop(self) -> None:
         self.successResultOf(Deferred.fromCoroutine(self.server.stop()))
 
-    def test_stop_closes_cancels_and_answers_nothing(self) -> None:
-        """Logins in flight are cancelled and get no answer; nothing is logged as a fault."""
-        self.receive(request_octets())
+    def test_stop_closes_and_rejects_what_is_in_progress(self) -> None:
+        """Logins in flight are cancelled and rejected, so that nobody waits in vain; nothing is logged as a fault."""
+        request = request_octets()
+        self.receive(request)
         self.stop()
         self.assertTrue(self.answers[0].called)
         self.assertTrue(self.transport.closed)
-        self.assertEqual((self.sent, self.server.pending, self.lines), ([], 0, []))
+        self.assertEqual(open_reply(self.sent[0][0], request).code, Code.ACCESS_REJECT)
+        self.assertEqual((len(self.sent), self.server.pending, self.lines), (1, 0, []))
 
-    def test_a_handler_that_ends_at_its_cancellation_is_not_answered(self) -> None:
-        """After stop nothing is sent."""
+    def test_a_handler_that_accepts_at_its_cancellation_accepts_nobody(self) -> None:
+        """What a cancelled login says is no decision: only a reject leaves."""
         self.ends_well = True
-        self.receive(request_octets())
+        request = request_octets()
+        self.receive(request)
         self.stop()
-        self.assertEqual((self.sent, self.server.pending), ([], 0))
+        self.assertEqual(open_reply(self.sent[0][0], request).code, Code.ACCESS_REJECT)
+        self.assertEqual((len(self.sent), self.server.pending), (1, 0))
 
     def test_start_before_bind_is_our_own_mistake(self) -> None:
         """The port is taken before privileges are dropped, reading begins after."""
