@@ -19,7 +19,7 @@ from duoproxy.config.cross_checks import check_listeners, put_on_loopback, resol
 from duoproxy.config.file_kinds import OutputFile, is_clear_text
 from duoproxy.config.findings import Findings
 from duoproxy.config.headings import Headings, sort_headings
-from duoproxy.config.ini import read_ini
+from duoproxy.config.ini import IniFile, read_ini
 from duoproxy.config.kind import AttributeDictionary, ParseContext, Reach, ValueParseError
 from duoproxy.config.problems import Problem
 from duoproxy.config.schema import Role
@@ -27,7 +27,16 @@ from duoproxy.config.section_checks import check_options, check_settings
 from duoproxy.config.section_options import SectionReading, assign, make_settings, parse_values
 from duoproxy.errors import ConfigError, DuoproxyError
 
-__all__ = ["Catalogue", "Configuration", "ConfiguredSection", "Reach", "check_configuration", "load_configuration"]
+__all__ = [
+    "Catalogue",
+    "Configuration",
+    "ConfiguredSection",
+    "Reach",
+    "ReadFile",
+    "check_configuration",
+    "load_configuration",
+    "read_configuration",
+]
 
 DICTIONARY_OPTION = "dictionary_file"
 """The option of [main] that has to be read before any other option that names attributes."""
@@ -73,6 +82,33 @@ class Configuration:
     servers: tuple[ConfiguredSection, ...]
     warnings: tuple[Problem, ...] = attrs.field(eq=False)
     dictionary: Any = attrs.field(eq=False, repr=False)
+
+
+@frozen
+class ReadFile:
+    """A file with whatever could be read of it, for those who show and test it part by part.
+
+    Attributes:
+        ini: sections and entries as they stand there.
+        main: [main], an empty one if the file has none.
+        headings: the other sections; `settings` of one is None while it has errors.
+        servers: what `Configuration.servers` would be; settings may be None.
+        dictionary: what the catalogue's `dictionary_loader` gave.
+    """
+
+    ini: IniFile
+    main: SectionReading
+    headings: Headings
+    servers: tuple[ConfiguredSection, ...]
+    dictionary: Any
+
+
+def read_configuration(
+    path: Path, catalogue: Catalogue, *, environ: Mapping[str, str] = os.environ, reach: Reach = Reach.SHELL
+) -> tuple[ReadFile | None, list[Problem]]:
+    """Give whatever could be read of a file, with all its problems; the arguments are those of `load_configuration`."""
+    validation = _Validation(path, catalogue, environ, reach)
+    return validation.read(), validation.findings.problems()
 
 
 def load_configuration(
@@ -123,6 +159,20 @@ class _Validation:
 
     def run(self) -> Configuration | None:
         """Take all steps; None when there are errors."""
+        read = self.read()
+        if read is None or self.findings.has_errors:
+            return None
+        return Configuration(
+            path=self._path,
+            main=read.main.settings,
+            clients=tuple(_configured(reading) for reading in read.headings.of_role(Role.CLIENT)),
+            servers=read.servers,
+            warnings=tuple(self.findings.problems()),
+            dictionary=read.dictionary,
+        )
+
+    def read(self) -> ReadFile | None:
+        """Read everything that can be read, good or bad; None when there is no section at all."""
         ini = read_ini(self._path)
         self.findings.extend(ini.problems)
         if not ini.sections:
@@ -138,16 +188,7 @@ class _Validation:
             self._read_section(reading, context)
         servers = self._check_together(headings)
         self._check_rights(readings)
-        if self.findings.has_errors:
-            return None
-        return Configuration(
-            path=self._path,
-            main=main.settings,
-            clients=tuple(_configured(reading) for reading in headings.of_role(Role.CLIENT)),
-            servers=servers,
-            warnings=tuple(self.findings.problems()),
-            dictionary=context.dictionary,
-        )
+        return ReadFile(ini, main, headings, servers, context.dictionary)
 
     def _context(self, main: SectionReading, headings: Headings) -> ParseContext:
         context = ParseContext(

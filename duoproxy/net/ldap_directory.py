@@ -263,14 +263,15 @@ class Directory:
         """
         found: list[str] = []
         for index, host in enumerate(self._hosts):
-            fault = await self._probe_one(index, base)
+            fault = await self.probe_host(index, base)
             if fault is not None:
                 found.append(f"Directory {host}: {fault}.")
             if isinstance(fault, ServiceBindRefused) and fault.wrong_credentials:
                 break  # the next server would say the same, and count it
         return found
 
-    async def _probe_one(self, index: int, base: bytes | str) -> LdapFault | None:
+    async def probe_host(self, index: int, base: bytes | str = b"") -> LdapFault | None:
+        """Try one server as `probe` does, and give what is wrong with it."""
         request = pureldap.LDAPSearchRequest(
             baseObject=base.encode("utf-8", "surrogateescape") if isinstance(base, str) else base,
             scope=int(Scope.BASE),

@@ -124,6 +124,14 @@ def server_back(server: str) -> str:
     return f"Directory {server} answers again."
 
 
+def group_missing(group: str) -> Clauses:
+    """A group whose members alone may log in is not there, or not for the service account."""
+    return (
+        f"The group {group} of security_group_dn cannot be found: nobody can log in by it",
+        "Check its DN, and that the service account may read it",
+    )
+
+
 def service_account_refused(server: str, cause: str, pause_s: float) -> str:
     """The service account's password is wrong; each further try would count towards its lock-out."""
     return (

@@ -6,6 +6,8 @@ directory says of a refusal is for the log; the user is told nothing of it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -23,6 +25,7 @@ from duoproxy.net.directory_users import DirectoryUser, NotFound, UserFinder
 from duoproxy.net.ldap_binds import Credentials, NtlmCredentials, SimpleCredentials
 from duoproxy.net.ldap_directory import Directory
 from duoproxy.net.ldap_filters import parse_filter
+from duoproxy.net.ldap_sentences import group_missing
 from duoproxy.secret import Secret
 from duoproxy.sections.ad_client_options import (
     AdClientSettings,
@@ -35,7 +38,9 @@ from duoproxy.sections.ad_client_options import (
     service_credentials,
     users_ntlm_domain,
 )
+from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment
+from duoproxy.sections.directory_checks import TriedDirectory, directory_checks
 
 _SHIELDED = (
     "the same wrong password was refused less than a minute ago, and is refused from memory so that the account does "
@@ -108,6 +113,15 @@ class AdClient(ClientSection):
         if probing is not None:
             probing.cancel()
         await self._directory.stop()
+
+    def connectivity(self) -> Sequence[Check]:
+        """Try each server as the service account, and look for the groups."""
+        settings = self.settings
+        hosts = [str(host) for host in directory_hosts(settings)]
+        groups = tuple(settings.security_group_dn.values())
+        return directory_checks(
+            TriedDirectory(self._make_directory, hosts, settings.search_dn, groups, settings.timeout)
+        )
 
     async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
         """Find the user, check the groups, bind with the password."""
@@ -220,12 +234,8 @@ class AdClient(ClientSection):
             self._log.error("{sentence}", sentence=str(fault))
             return
         for group in missing:
-            self._log.error(
-                "The group {group} of security_group_dn cannot be found: nobody can log in by it. Check its DN, and "
-                "that "
-                "the service account may read it.",
-                group=group,
-            )
+            what, remedy = group_missing(group)
+            self._log.error("{what}. {remedy}.", what=what, remedy=remedy)
 
     def _probe_failed(self, failure: Failure) -> None:
         if failure.check(CancelledError) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from duoproxy.config.kinds import (
     AttributeNames,
@@ -27,8 +27,10 @@ from duoproxy.radius.hiding import hide_password
 from duoproxy.radius.packet import Attribute, Code
 from duoproxy.radius.relay import DeviceRequest, PassThrough, request_attributes_for_upstream
 from duoproxy.secret import Secret
+from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment
 from duoproxy.sections.shared_options import SectionSettings
+from duoproxy.sections.upstream_checks import AskedHost, upstream_checks
 
 
 @settings
@@ -107,6 +109,15 @@ class RadiusClient(ClientSection):
     async def stop(self) -> None:
         """Close the sockets; logins in flight fail."""
         await self._upstream.stop()
+
+    def connectivity(self) -> Sequence[Check]:
+        """Ask each server something that locks nobody."""
+        settings = self.settings
+        hosts = [
+            AskedHost(host, settings.port[number], settings.secret[number], _secret_option(settings, number))
+            for number, host in settings.host.items()
+        ]
+        return upstream_checks(hosts, settings.nas_ip, self.environment)
 
     async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
         """Send an Access-Request upstream and judge the reply: only an Access-Accept is a yes."""

@@ -76,6 +76,7 @@ DIRECTORY_SENTENCES = (
     eap.gave_up_before_the_answer(LOGIN_ID, DEVICE, 31),
     expiry_sentence(12, EAP_SERVER),
     expiry_sentence(-1, EAP_SERVER),
+    "{}. {}.".format(*ldap.group_missing("CN=VPN Users,OU=Groups,DC=corp,DC=example")),
     _directory(ldap.no_answer(10)),
     _directory(ldap.connect_timeout(10, 389)),
     _directory(ldap.handshake_timeout(10)),
