@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Final
 
@@ -57,10 +57,15 @@ class LogLimit:
 
 
 class LimitedLog:
-    """Writes sentences about peers, each fact at most once per peer and interval."""
+    """Writes sentences about peers, each fact at most once per peer and interval.
+
+    Attributes:
+        counts: how often each fact was there, written or not; of a fact that is a tuple, its first part is counted.
+    """
 
     def __init__(self, log: Logger, seconds: Callable[[], float], interval_s: float = INTERVAL_S) -> None:
         """Write to `log`; `seconds` is the clock."""
+        self.counts: Counter[str] = Counter()
         self._log = log
         self._seconds = seconds
         self._limit = LogLimit(interval_s)
@@ -69,10 +74,11 @@ class LimitedLog:
         """Write what `sentence` makes, unless `fact` about `peer` was written lately.
 
         Args:
-            fact: what happened; anything that is equal for equal facts.
+            fact: what happened, a word of ours, or a tuple that begins with one; equal for equal facts.
             peer: who it is about, in text form.
             sentence: called only when the line is written.
         """
+        self.counts[str(fact[0] if isinstance(fact, tuple) else fact)] += 1
         held_back = self._limit.passes((fact, peer), self._seconds())
         if held_back is None:
             return

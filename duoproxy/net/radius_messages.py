@@ -76,10 +76,12 @@ class Reply:
         code: Access-Accept, -Reject or -Challenge.
         attributes: or what makes them, for the request that is answered: a retry of the device may have joined, and a
             salt-encrypted value must fit the Request Authenticator of the newest one.
+        login_id: the login that it belongs to, empty when there is none: so the sending becomes a step of it.
     """
 
     code: Code
     attributes: Sequence[Attribute] | Callable[[ReceivedRequest], Sequence[Attribute]] = ()
+    login_id: str = ""
 
     def attributes_for(self, answered: ReceivedRequest) -> Sequence[Attribute]:
         """Give the attributes of the reply to `answered`."""
