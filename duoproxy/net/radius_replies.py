@@ -7,6 +7,8 @@ Source: RFC 2865 §5.33, RFC 3579 §2.6.3, §3.2.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from duoproxy.eap.actions import Fail
 from duoproxy.eap.packet import Code as EapCode
 from duoproxy.eap.packet import EapPacket, encode_eap
@@ -14,7 +16,7 @@ from duoproxy.eap_over_radius import eap_of, reject_attributes
 from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.radius.attributes import Type
 from duoproxy.radius.authenticators import encode_reply
-from duoproxy.radius.packet import Code
+from duoproxy.radius.packet import Attribute, Code
 
 
 def refusal(request: ReceivedRequest) -> Reply:
@@ -35,19 +37,19 @@ def encode_or_reject(request: ReceivedRequest, reply: Reply) -> tuple[bytes | No
         octets are those of a `refusal`; None when not even the Proxy-State of the request fits into that.
     """
     attributes = reply.attributes_for(request)
-    proxy_state = [attribute for attribute in request.packet.attributes if attribute[0] == Type.PROXY_STATE]
-    why_not = ""
-    for code, wanted in ((reply.code, attributes), (REJECT.code, refusal(request).attributes_for(request))):
-        try:
-            octets = encode_reply(
-                code,
-                request.packet.identifier,
-                request.packet.authenticator,
-                [*wanted, *proxy_state],
-                request.secret.reveal(),
-            )
-        except ValueError as error:
-            why_not = why_not or str(error)
-            continue
-        return octets, why_not
-    return None, why_not
+    try:
+        return _encode(request, reply.code, attributes), ""
+    except ValueError as error:
+        why_not = str(error)
+    try:
+        return _encode(request, REJECT.code, refusal(request).attributes_for(request)), why_not
+    except ValueError:
+        return None, why_not
+
+
+def _encode(request: ReceivedRequest, code: int, attributes: Sequence[Attribute]) -> bytes:
+    packet = request.packet
+    proxy_state = [attribute for attribute in packet.attributes if attribute[0] == Type.PROXY_STATE]
+    return encode_reply(
+        code, packet.identifier, packet.authenticator, [*attributes, *proxy_state], request.secret.reveal()
+    )
