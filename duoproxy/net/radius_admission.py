@@ -72,10 +72,8 @@ class Admission:
             message_authenticator: VALID or ABSENT; what is INVALID was dropped before anything was interpreted.
         """
         valid = message_authenticator is MessageAuthenticator.VALID
-        has_eap = has_proxy_state = False
-        for number, _ in packet.attributes:
-            has_eap = has_eap or number == Type.EAP_MESSAGE
-            has_proxy_state = has_proxy_state or number == Type.PROXY_STATE
+        present = {number for number, _ in packet.attributes}
+        has_eap, has_proxy_state = Type.EAP_MESSAGE in present, Type.PROXY_STATE in present
         if valid:
             self._learn(source, proves=not has_eap)
             return True

@@ -103,23 +103,23 @@ def first(attributes: Iterable[Attribute], attribute: AttributeId | int) -> byte
         attributes: of one packet.
         attribute: an `AttributeId`, or a `Type` (or number) for one without a vendor.
     """
-    return next(_values(attributes, attribute), None)
+    if isinstance(attribute, AttributeId):
+        if attribute.vendor:
+            return next(_vendor_values(attributes, attribute), None)
+        attribute = attribute.number
+    for number, value in attributes:
+        if number == attribute:
+            return value
+    return None
 
 
 def all_values(attributes: Iterable[Attribute], attribute: AttributeId | int) -> list[bytes]:
     """Give every value of an attribute, in order; see `first`."""
-    return list(_values(attributes, attribute))
-
-
-def _values(attributes: Iterable[Attribute], attribute: AttributeId | int) -> Iterator[bytes]:
     if isinstance(attribute, AttributeId):
         if attribute.vendor:
-            yield from _vendor_values(attributes, attribute)
-            return
+            return list(_vendor_values(attributes, attribute))
         attribute = attribute.number
-    for number, value in attributes:
-        if number == attribute:
-            yield value
+    return [value for number, value in attributes if number == attribute]
 
 
 def _vendor_values(attributes: Iterable[Attribute], attribute: AttributeId) -> Iterator[bytes]:
