@@ -77,6 +77,10 @@ def _number(text: str) -> tuple[int, int]:
     return address.version, int(address)
 
 
+def _text(version: int, number: int) -> str:
+    return str(ipaddress.IPv4Address(number) if version == 4 else ipaddress.IPv6Address(number))
+
+
 def _plain(address: _Address) -> _Address:
     """The IPv4 address inside an IPv6 address, or the address itself."""
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
@@ -94,6 +98,7 @@ class DeviceTable:
             ValueError: two ranges are equal: nothing could choose between them.
         """
         self._single: dict[tuple[int, int], int] = {}
+        self._single_text: dict[str, int] = {}
         wide: list[tuple[int, int, int, int, int]] = []
         seen: dict[AddressRange, AddressRange] = {}
         for index, each in enumerate(ranges):
@@ -102,6 +107,7 @@ class DeviceTable:
             seen[each] = each
             if each.first == each.last:
                 self._single[each.version, each.first] = index
+                self._single_text[_text(each.version, each.first)] = index
             else:
                 wide.append((each.last - each.first, index, each.version, each.first, each.last))
         self._wide = sorted(wide)
@@ -111,6 +117,9 @@ class DeviceTable:
 
         What is no address belongs to nobody.
         """
+        index = self._single_text.get(address)
+        if index is not None:
+            return index  # as the kernel writes it: most requests need not be parsed
         try:
             version, number = _number(address)
         except ValueError:
