@@ -11,8 +11,8 @@ time-out. EAP goes on from one Access-Request to the next, and leaves retransmis
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Generic, TypeVar
 
 from attrs import frozen
@@ -22,6 +22,8 @@ from duoproxy.radius.packet import Attribute
 from duoproxy.secret import Secret
 
 T = TypeVar("T")
+
+FINGERPRINT_BYTES = 32
 
 # These differ between a request and its retry, or are compared by themselves.
 _LEFT_OUT = frozenset({Type.USER_PASSWORD, Type.MESSAGE_AUTHENTICATOR, Type.PROXY_STATE, Type.EVENT_TIMESTAMP})
@@ -44,7 +46,7 @@ def fingerprint(
     conversation, and nobody guesses it. So can the answer to a challenge, where every State is one that we gave.
 
     Args:
-        key: random, of this process; without it the password could be guessed from a fingerprint.
+        key: random, of this process, at most 64 octets; without it the password could be guessed from a fingerprint.
         device_address: who asks.
         attributes: of the request.
         password: the revealed User-Password; None when there is none.
@@ -61,9 +63,8 @@ def fingerprint(
     parts = [bytes((password is None,)), len(device).to_bytes(2, "big"), device]
     parts += [len(credential).to_bytes(2, "big"), credential]
     for number, value in kept:
-        parts.append(bytes((number, len(value))))
-        parts.append(value)
-    return hmac.digest(key, b"".join(parts), "sha256")
+        parts += bytes((number, len(value))), value
+    return blake2b(b"".join(parts), key=key, digest_size=FINGERPRINT_BYTES).digest()
 
 
 def _names_its_session(present: set[int]) -> bool:
