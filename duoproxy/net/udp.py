@@ -81,6 +81,7 @@ class UdpSocket:
     def __init__(self, sock: socket.socket, local_host: str = "") -> None:
         """Take over `sock`; `local_host` is the one address that it is bound to, empty when to all."""
         self._socket = sock
+        self._family = int(sock.family)  # the socket makes a new enumeration of it each time
         self._local_host = local_host
         self._reactor: Any = None
         self._receiver: DatagramReceiver | None = None
@@ -130,11 +131,11 @@ class UdpSocket:
         return False
 
     def _send_once(self, datagram: bytes, destination: Endpoint, local_host: str) -> None:
-        address = packet_info.socket_address(destination, self._socket.family)
+        address = packet_info.socket_address(destination, self._family)
         if self._local_host or not local_host:
             self._socket.sendto(datagram, address)
         else:
-            self._socket.sendmsg([datagram], packet_info.leave_from(local_host, self._socket.family), 0, address)
+            self._socket.sendmsg([datagram], packet_info.leave_from(local_host, self._family), 0, address)
 
     def close(self) -> None:
         """Stop reading and give the port back; may be called twice."""
