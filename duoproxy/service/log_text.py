@@ -6,6 +6,8 @@ values) is made printable here, in one place, so that no value can begin a line 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from twisted.logger import LogEvent, LogLevel, eventAsText, formatTime
 
 MAX_MESSAGE_CHARACTERS = 8_192
@@ -24,13 +26,20 @@ def format_line(event: LogEvent) -> str:
     if len(message) > MAX_MESSAGE_CHARACTERS:
         message = message[:MAX_MESSAGE_CHARACTERS] + " …"
     level = event.get("log_level", LogLevel.info)
-    stamp = formatTime(event.get("log_time"))
+    written_at = event.get("log_time")
+    stamp = formatTime(None) if written_at is None else _stamp(int(written_at))
     line = f"{stamp} [{event.get('log_namespace', '-')}#{level.name}] {printable(message)}\n"
     failure = event.get("log_failure")
     if failure is None:
         return line
     traceback = "".join(f"\t{printable(row)}\n" for row in failure.getTraceback().splitlines())
     return line + traceback
+
+
+@lru_cache(maxsize=1)
+def _stamp(second: int) -> str:
+    """Write a moment as Twisted does, once for all lines of a second: it asks for the time zone each time."""
+    return formatTime(second)
 
 
 def _message(event: LogEvent) -> str:
