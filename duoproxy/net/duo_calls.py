@@ -53,8 +53,36 @@ class Keys:
     service: str
 
 
+@define
+class Reach:
+    """What is known of the way to the service.
+
+    Attributes:
+        answered_at: when it answered last (seconds of the reactor), whatever it said; None: it never did.
+        failed_at: when it could not be asked, or gave no answer, last.
+        failure: why.
+        refusal: why it refused us, if that was its last answer.
+    """
+
+    answered_at: float | None = None
+    failed_at: float | None = None
+    failure: str = ""
+    refusal: str = ""
+
+    @property
+    def is_there(self) -> bool | None:
+        """Whether it answered when it was asked last; None: it was not asked yet."""
+        if self.failed_at is None:
+            return None if self.answered_at is None else True
+        return self.answered_at is not None and self.answered_at > self.failed_at
+
+
 class DuoCalls:
-    """Makes calls with the keys of one section."""
+    """Makes calls with the keys of one section.
+
+    Attributes:
+        reach: what is known of the way to the service.
+    """
 
     def __init__(
         self,
@@ -83,6 +111,7 @@ class DuoCalls:
         self._wall_clock = wall_clock
         self._clock = ServiceClock()
         self._log = Logger(namespace=keys.section)
+        self.reach = Reach()
         self._certificate_log = LogLimit(CERTIFICATE_LOG_S)
         self._clock_log = LogLimit(CLOCK_LOG_S)
 
@@ -192,16 +221,19 @@ class DuoCalls:
 
     def unavailable(self, clauses: Clauses) -> ServiceUnavailable:
         """Make the error for what happened before the user was asked."""
+        self._note_failure(clauses)
         return ServiceUnavailable(self._keys.service, clauses.cause, clauses.remedy)
 
     def answer_lost(self, clauses: Clauses) -> AnswerLost:
         """Make the error for what happened when the user may have been asked."""
+        self._note_failure(clauses)
         said = sentences.answer_lost(clauses)
         return AnswerLost(self._keys.service, said.cause, said.remedy)
 
     def refused(self, error: ErrorAnswer) -> ServiceRefused:
         """Make the error for a refusal of our keys, clock, application or rate."""
         said = sentences.refusal(error, self._keys.section, self._keys.ikey)
+        self.reach.refusal = said.cause
         return ServiceRefused(self._keys.service, said.cause, said.remedy, status=error.status, code=error.code)
 
     def rate_limited(self, fault: ServiceUnavailable) -> ServiceRefused:
@@ -256,8 +288,12 @@ class DuoCalls:
     async def _exchange(self, channel: Channel, request: SignedRequest, answer_s: float) -> HttpAnswer:
         answer = await channel.exchange(request, answer_s, self._limits.body_s)
         self._connections.give_back(channel)
+        self.reach.answered_at, self.reach.refusal = self._reactor.seconds(), ""
         self._observe(answer)
         return answer
+
+    def _note_failure(self, clauses: Clauses) -> None:
+        self.reach.failed_at, self.reach.failure = self._reactor.seconds(), clauses.cause
 
     def _sign(self, call: ApiCall, signature: Signature) -> SignedRequest:
         keys = self._keys

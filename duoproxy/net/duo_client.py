@@ -121,6 +121,17 @@ class DuoClient:
         with budget.running():
             await self.ask(lambda api: api.check_call(), lambda api, content: api.parse_check(content), budget)
 
+    def status(self) -> dict[str, object]:
+        """Say how the way to Duo is, in the words of `Section.status`."""
+        reach, now = self._calls.reach, self._reactor.seconds()
+        return {
+            "api_host": self._keys.host,
+            "generation": self.dialect.generation.value,
+            "reachable": reach.is_there,
+            "answered_s_ago": None if reach.answered_at is None else round(now - reach.answered_at, 1),
+            "failure": reach.failure if reach.is_there is False else reach.refusal,
+        }
+
     async def stop(self) -> None:
         """End every connection."""
         await self._connections.stop()

@@ -190,6 +190,10 @@ class Directory:
         if self._resolver is not None:
             await self._resolver.stop()
 
+    def health(self) -> list[tuple[str, float | None]]:
+        """Give each server with the end of its rest (seconds of the reactor's clock), None when it is well."""
+        return [(str(host), self._health.resting_until(index)) for index, host in enumerate(self._hosts)]
+
     async def search(
         self,
         base: bytes | str,

@@ -40,7 +40,7 @@ __all__ = ["RadiusDevice", "RadiusPolicy", "RadiusServer", "ReceivedRequest", "R
 
 Handler = Callable[[ReceivedRequest], Coroutine[Any, Any, Reply | None]]
 
-_CODE_NAMES = {
+_CODE_NAMES: dict[int, str] = {
     Code.ACCESS_ACCEPT: "Access-Accept",
     Code.ACCESS_REJECT: "Access-Reject",
     Code.ACCESS_CHALLENGE: "Access-Challenge",

@@ -137,6 +137,10 @@ class ExpiryNotice:
         """Tell, and look again every day."""
         self._tell(always=True)
 
+    def days_left(self) -> int:
+        """Give the whole days until the certificate ends; negative after its end."""
+        return self._certificate.days_left(self._wall_clock())
+
     def stop(self) -> None:
         """Look no more."""
         if self._next is not None and self._next.active():
@@ -144,7 +148,7 @@ class ExpiryNotice:
 
     def _tell(self, always: bool = False) -> None:
         self._next = self._reactor.callLater(DAY_S, self._tell)
-        days = self._certificate.days_left(self._wall_clock())
+        days = self.days_left()
         sentence = expiry_sentence(days, self._section)
         if days <= REMINDER_DAYS:
             self._log.warn("{sentence}", sentence=sentence)

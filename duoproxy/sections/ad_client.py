@@ -6,7 +6,7 @@ directory says of a refusal is for the log; the user is told nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -39,8 +39,10 @@ from duoproxy.sections.ad_client_options import (
     users_ntlm_domain,
 )
 from duoproxy.sections.checks import Check
-from duoproxy.sections.contracts import ClientSection, Environment
+from duoproxy.sections.contracts import ClientSection, Environment, upstream_status
 from duoproxy.sections.directory_checks import TriedDirectory, directory_checks
+
+_PROTECTING = ("transport", "ssl_verify", "ssl_verify_hostname")
 
 _SHIELDED = (
     "the same wrong password was refused less than a minute ago, and is refused from memory so that the account does "
@@ -122,6 +124,12 @@ class AdClient(ClientSection):
         return directory_checks(
             TriedDirectory(self._make_directory, hosts, settings.search_dn, groups, settings.timeout)
         )
+
+    def status(self) -> Mapping[str, object]:
+        """Tell which servers rest, and what of their certificates is not checked."""
+        upstreams = upstream_status(self._directory.health(), self.environment.reactor.seconds())
+        doubts = [f"{option}: {what}" for option, what, _ in advice(self.settings) if option in _PROTECTING]
+        return {"upstreams": upstreams, "weakened": doubts}
 
     async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
         """Find the user, check the groups, bind with the password."""

@@ -148,7 +148,8 @@ class ChallengeLogins(RadiusLogins):
         )
         life = int(CHALLENGE_LIFE_S).to_bytes(_INTEGER_BYTES, "big")
         said = text_attributes(Type.REPLY_MESSAGE, text, MAX_PROMPT_BYTES)
-        return Reply(Code.ACCESS_CHALLENGE, [*said, (Type.STATE, state), (Type.SESSION_TIMEOUT, life)])
+        asked = [*said, (Type.STATE, state), (Type.SESSION_TIMEOUT, life)]
+        return Reply(Code.ACCESS_CHALLENGE, asked, conversation.request.login_id)
 
     def _fingerprint(self, received: ReceivedRequest) -> bytes | None:
         attributes, password = received.packet.attributes, received.reveal_password()

@@ -100,6 +100,19 @@ class Section(abc.ABC):
         return {}
 
 
+def upstream_status(health: Sequence[tuple[str, float | None]], now: float) -> list[dict[str, object]]:
+    """Write the servers of a client section as `Section.status` has them.
+
+    Args:
+        health: each server with the end of its rest (seconds, monotonic), None when it is well.
+        now: seconds, of the same clock.
+    """
+    return [
+        {"server": server, "resting_s": None if until is None else max(0.0, round(until - now, 1))}
+        for server, until in health
+    ]
+
+
 class ClientSection(Section):
     """A section that checks a password: a `duoproxy.login.flow.PrimaryAuthenticator`.
 

@@ -90,6 +90,15 @@ def advice(server: DuoServerSettings) -> Iterable[Finding]:
         yield ("skey", what, "Copy it again from the application's page in Duo.")
 
 
+def weakened(server: DuoServerSettings) -> Iterable[str]:
+    """Say what lets somebody in without a second factor, for `Section.status`."""
+    if server.failmode == Failmode.SAFE.value:
+        yield "failmode=safe: while Duo cannot be reached, a password is enough"
+    if server.exempt_username:
+        number = len(server.exempt_username)
+        yield f"exempt_username_n: {number} user{'s need' if number > 1 else ' needs'} no second factor"
+
+
 def failmode(server: DuoServerSettings) -> Failmode:
     """The option as the flow wants it."""
     return Failmode(server.failmode)

@@ -99,10 +99,15 @@ class LoginShell:
     def _stage_ended(self, request: LoginRequest, event: StageEvent) -> None:
         self._environment.auth_event(self._event_fields(request, event))
         if event.stage is Stage.PRIMARY:
-            client = f"[{self._settings.client_section}]" if self._settings.client_section else "nobody, as configured,"
-            said = "took the password" if event.allowed else "did not take the password"
-            why = "" if event.allowed else f": {event.message}"
-            self._environment.login_step(request.login_id, f"{client} {said} after {event.duration_s:.3f} s{why}")
+            self._environment.login_step(request.login_id, self._said_of_password(event))
+
+    def _said_of_password(self, event: StageEvent) -> str:
+        client, after = self._settings.client_section, f"after {event.duration_s:.3f} s"
+        if not event.allowed:
+            return f"[{client}] did not take the password, {after}: {event.message}"
+        if not self._settings.policy.checks_passwords:
+            return "No password is checked here: the device has done that."
+        return f"[{client}] took the password, {after}."
 
     def _log_begin(self, request: LoginRequest, how: str = "") -> None:
         self._log.info(

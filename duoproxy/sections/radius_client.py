@@ -28,7 +28,7 @@ from duoproxy.radius.packet import Attribute, Code
 from duoproxy.radius.relay import DeviceRequest, PassThrough, request_attributes_for_upstream
 from duoproxy.secret import Secret
 from duoproxy.sections.checks import Check
-from duoproxy.sections.contracts import ClientSection, Environment
+from duoproxy.sections.contracts import ClientSection, Environment, upstream_status
 from duoproxy.sections.shared_options import SectionSettings
 from duoproxy.sections.upstream_checks import AskedHost, upstream_checks
 
@@ -118,6 +118,10 @@ class RadiusClient(ClientSection):
             for number, host in settings.host.items()
         ]
         return upstream_checks(hosts, settings.nas_ip, self.environment)
+
+    def status(self) -> Mapping[str, object]:
+        """Tell which servers rest."""
+        return {"upstreams": upstream_status(self._upstream.health(), self.environment.reactor.seconds())}
 
     async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
         """Send an Access-Request upstream and judge the reply: only an Access-Accept is a yes."""

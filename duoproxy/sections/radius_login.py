@@ -62,7 +62,7 @@ class RadiusLogins(LoginShell):
         self._log_begin(request)
         outcome = await self._safely(login_id, self._run(request))
         self._log_end(request, outcome, self._environment.reactor.seconds() - started)
-        return self._reply(outcome)
+        return self._reply(outcome, login_id)
 
     async def _run(self, request: LoginRequest) -> Outcome:
         return await run_login(request, self._settings.policy, self._primary, self._second_factor, self._tools(request))
@@ -94,7 +94,7 @@ class RadiusLogins(LoginShell):
             wire=DeviceRequest(received.packet),
         )
 
-    def _reply(self, outcome: Outcome) -> Reply | None:
+    def _reply(self, outcome: Outcome, login_id: str) -> Reply | None:
         """Make the reply that ends a login; None is silence."""
         if outcome.verdict is Verdict.SILENCE:
             return None
@@ -104,12 +104,12 @@ class RadiusLogins(LoginShell):
         decided_by_primary = accepted or outcome.cause is Cause.PASSWORD_REFUSED
         code = Code.ACCESS_ACCEPT if accepted else Code.ACCESS_REJECT
         if not (isinstance(upstream, UpstreamReply) and decided_by_primary):
-            return Reply(code, said)
+            return Reply(code, said, login_id)
 
         def attributes(answered: ReceivedRequest) -> list[Attribute]:
             return [*said, *self._relayed(upstream, answered, accepted)]
 
-        return Reply(code, attributes)
+        return Reply(code, attributes, login_id)
 
 
 def _credentials_fault(attributes: Sequence[Attribute]) -> str:

@@ -6,7 +6,7 @@ A section says which logins it runs; to listen, to begin and to stop stand here.
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from duoproxy.login.factors import AppendMode
@@ -18,7 +18,7 @@ from duoproxy.radius.relay import PassThrough
 from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
 from duoproxy.sections.duo_checks import duo_checks
-from duoproxy.sections.duo_server_options import exempt_usernames, failmode, make_duo_client
+from duoproxy.sections.duo_server_options import exempt_usernames, failmode, make_duo_client, weakened
 from duoproxy.sections.login_shell import LoginShellSettings, RelaysReplies
 from duoproxy.sections.radius_login import RadiusLogins
 from duoproxy.sections.radius_server_options import (
@@ -56,6 +56,7 @@ class RadiusLoginServer(ServerSection):
             dictionary=environment.dictionary,
             state_is_ours=self.state_is_ours,
             debug=settings.debug,
+            login_step=environment.login_step,
         )
 
     def bind(self) -> None:
@@ -77,6 +78,15 @@ class RadiusLoginServer(ServerSection):
     def pending(self) -> int:
         """Requests without an answer, and users who were just asked something."""
         return self._server.pending + (self._logins.waiting if self._logins is not None else 0)
+
+    def status(self) -> Mapping[str, object]:
+        """Tell of the listener, the logins and the way to Duo."""
+        return {
+            **self._server.status(),
+            "waiting": self._logins.waiting if self._logins is not None else 0,
+            **({"duo": self._duo.status()} if self._duo is not None else {}),
+            "weakened": list(weakened(self.settings)),
+        }
 
     async def stop(self) -> None:
         """Stop answering; logins in flight are rejected."""
