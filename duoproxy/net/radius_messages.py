@@ -9,6 +9,7 @@ from attrs import frozen
 from duoproxy.radius.addresses import AddressRange
 from duoproxy.radius.attributes import Type, first
 from duoproxy.radius.authenticators import MessageAuthenticator
+from duoproxy.radius.credentials import read_proof
 from duoproxy.radius.hiding import reveal_password
 from duoproxy.radius.packet import Attribute, Code, Packet
 from duoproxy.secret import Secret
@@ -66,6 +67,18 @@ class ReceivedRequest:
         if hidden is None:
             return None
         return reveal_password(hidden, self.secret.reveal(), self.packet.authenticator)
+
+    def reveal_credential(self) -> bytes | None:
+        """Give the octets of User-Password, or those of a proof of one (CHAP …); None when there is neither.
+
+        Raises:
+            RemoteProtocolError: REJECT: it has not the size that it should have.
+        """
+        password = self.reveal_password()
+        if password is not None or first(self.packet.attributes, Type.EAP_MESSAGE) is not None:
+            return password
+        proof = read_proof(self.packet)
+        return None if proof is None else proof.octets
 
 
 @frozen

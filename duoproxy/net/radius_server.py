@@ -273,14 +273,14 @@ class RadiusServer:
     # ── from a request to its handler ──────────────────────────────────────────────────────────────────────────
 
     def _begin_or_join(self, in_flight: _InFlight) -> None:
-        request, password, its_fingerprint = in_flight.request, None, None
+        request, credential, its_fingerprint = in_flight.request, None, None
         if self._join_retries:
-            password = self._password(request)
+            credential = self._credential(request)
             attributes = request.packet.attributes
             its_fingerprint = fingerprint(
-                self._fingerprint_key, request.device_address, attributes, password, state_is_ours=self._state_is_ours
+                self._fingerprint_key, request.device_address, attributes, credential, state_is_ours=self._state_is_ours
             )
-        joining = self._retries.receive(its_fingerprint, Secret(password or b""), in_flight)
+        joining = self._retries.receive(its_fingerprint, Secret(credential or b""), in_flight)
         if joining.superseded is not None:
             self._joined(joining.login, in_flight, joining.superseded)
         elif self._continues is not None and not self._continues(request):
@@ -290,9 +290,9 @@ class RadiusServer:
             self._begin(joining.login, request)
 
     @staticmethod
-    def _password(request: ReceivedRequest) -> bytes | None:
+    def _credential(request: ReceivedRequest) -> bytes | None:
         try:
-            return request.reveal_password()
+            return request.reveal_credential()
         except RemoteProtocolError:
             return None  # nothing joins it; the handler meets the same fault and rejects
 

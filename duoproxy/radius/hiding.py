@@ -53,13 +53,22 @@ def reveal_password(hidden: bytes, secret: bytes, request_authenticator: bytes) 
 
     Source: RFC 2865 §5.2.
     """
-    size = len(hidden)
-    if size == 0 or size > MAX_PASSWORD_BYTES or size % BLOCK_BYTES:
-        raise RemoteProtocolError(
-            f"User-Password has {size} octets, not a multiple of 16 from 16 to {MAX_PASSWORD_BYTES}",
-            Disposition.REJECT,
-        )
+    _check_hidden_password(hidden)
     return _decrypt(hidden, secret, request_authenticator).rstrip(b"\0")
+
+
+def rehide_password(
+    hidden: bytes, secret: bytes, request_authenticator: bytes, new_secret: bytes, new_request_authenticator: bytes
+) -> bytes:
+    """Hide for another hop what `hide_password` hid (MS-CHAP-MPPE-Keys is hidden so, too); NULs at the end stay.
+
+    Raises:
+        RemoteProtocolError: REJECT: as `reveal_password`.
+
+    Source: RFC 2865 §5.2, RFC 2548 §2.4.1.
+    """
+    _check_hidden_password(hidden)
+    return _encrypt(_decrypt(hidden, secret, request_authenticator), new_secret, new_request_authenticator)
 
 
 def distinct_salts(count: int, random_bytes: Callable[[int], bytes]) -> list[bytes]:
@@ -112,6 +121,15 @@ def decrypt_salted(value: bytes, secret: bytes, request_authenticator: bytes) ->
     if length >= size:
         raise RemoteProtocolError("the length inside a salted value points past its end")
     return plain[1 : 1 + length]
+
+
+def _check_hidden_password(hidden: bytes) -> None:
+    size = len(hidden)
+    if size == 0 or size > MAX_PASSWORD_BYTES or size % BLOCK_BYTES:
+        raise RemoteProtocolError(
+            f"User-Password has {size} octets, not a multiple of 16 from 16 to {MAX_PASSWORD_BYTES}",
+            Disposition.REJECT,
+        )
 
 
 def _encrypt(plain: bytes, secret: bytes, first_vector: bytes) -> bytes:

@@ -22,6 +22,7 @@ from duoproxy.radius.attributes import (
     vendor_of,
     vendor_parts,
 )
+from duoproxy.radius.credentials import CREDENTIALS, MICROSOFT
 from duoproxy.radius.definitions import Encryption, VendorFormat
 from duoproxy.radius.dictionary import Dictionary
 from duoproxy.radius.hiding import (
@@ -30,18 +31,32 @@ from duoproxy.radius.hiding import (
     decrypt_salted,
     distinct_salts,
     encrypt_salted,
-    hide_password,
-    reveal_password,
+    rehide_password,
 )
 from duoproxy.radius.packet import MAX_PACKET_BYTES, Attribute, Code, Packet
 
 MAX_SALTED_VALUES = MAX_PACKET_BYTES // (2 + SALT_BYTES + BLOCK_BYTES)
 """More salted values than this, the smallest of 20 octets, do not fit into one packet."""
 
+RandomBytes = Callable[[int], bytes]
 _Rehide = Callable[[AttributeId, bytes], bytes | None]
 
-MICROSOFT = 311
 MS_CHAP_ERROR = AttributeId(MICROSOFT, 2)
+SAID_OF_A_PROOF = frozenset(
+    {
+        MS_CHAP_ERROR,
+        AttributeId(MICROSOFT, 7),  # MS-MPPE-Encryption-Policy, -Types
+        AttributeId(MICROSOFT, 8),
+        AttributeId(MICROSOFT, 10),  # MS-CHAP-Domain
+        AttributeId(MICROSOFT, 12),  # MS-CHAP-MPPE-Keys
+        AttributeId(MICROSOFT, 16),  # MS-MPPE-Send-Key, -Recv-Key
+        AttributeId(MICROSOFT, 17),
+        AttributeId(MICROSOFT, 26),  # MS-CHAP2-Success
+    }
+)
+"""What a server says of a CHAP or MS-CHAP proof, and only who knows the password can say: without it such a login is of
+no use to the device, so it needs no naming. Source: RFC 2548 §2.1.4, §2.1.5, §2.3.3, §2.4.
+"""
 
 # They belong to one hop: to its credentials, its conversation, its signature.
 _NEVER = frozenset(
@@ -56,7 +71,7 @@ _NEVER = frozenset(
     }
 )
 # The upstream request has its own.
-_NEVER_UPSTREAM = _NEVER | {AttributeId(0, Type.USER_NAME)}
+_NEVER_UPSTREAM = _NEVER | CREDENTIALS | {AttributeId(0, Type.USER_NAME)}
 # RFC 2865 §5.44, RFC 2869 §5.19, RFC 2548 §2.1.6. Vendor-Specific has a 0 there: no key, no role and no success
 # message of a vendor can stand in a Reject.
 _IN_A_REJECT = frozenset(
@@ -67,6 +82,9 @@ _IN_A_REJECT = frozenset(
         MS_CHAP_ERROR,
     }
 )
+# RFC 2865 §5.44, RFC 2869 §5.19: beside State and Session-Timeout, which the proxy says itself, and vendors' own.
+_SHOWN_IN_A_CHALLENGE = frozenset({AttributeId(0, Type.REPLY_MESSAGE), AttributeId(0, Type.PROMPT)})
+_IN_A_CHALLENGE = _SHOWN_IN_A_CHALLENGE | {AttributeId(0, Type.IDLE_TIMEOUT)}
 
 
 @frozen
@@ -172,6 +190,38 @@ def reply_attributes_for_device(
     return list(_relayed(reply.attributes, chosen, rehide, dictionary))
 
 
+def challenge_attributes_for_device(
+    challenge: Packet, here: Hop, there: Hop, pass_through: PassThrough, dictionary: Dictionary, salts: RandomBytes
+) -> list[Attribute]:
+    """Choose what of an upstream's Access-Challenge goes to the device; State and Session-Timeout are left out.
+
+    Reply-Message and Prompt always pass: they are the question. Vendors' attributes pass where they are named.
+
+    Args:
+        challenge: the authentic challenge of the upstream.
+        here: the upstream's side.
+        there: the device's side.
+        pass_through: what the administrator named.
+        dictionary: says which values are hidden, and how.
+        salts: as `os.urandom`.
+
+    Raises:
+        ValueError: `challenge` is no Access-Challenge.
+
+    Source: RFC 2865 §5.44.
+    """
+    if challenge.code != Code.ACCESS_CHALLENGE:
+        raise ValueError("only an Access-Challenge of the upstream can become one for the device")
+
+    def chosen(attribute_id: AttributeId) -> bool:
+        if attribute_id in _SHOWN_IN_A_CHALLENGE:
+            return attribute_id not in pass_through.never
+        possible = attribute_id.vendor != 0 or attribute_id in _IN_A_CHALLENGE
+        return possible and pass_through.takes(attribute_id)
+
+    return list(_relayed(challenge.attributes, chosen, _Rehiding(here, there, dictionary, salts), dictionary))
+
+
 def request_attributes_for_upstream(
     request: Packet, pass_through: PassThrough, dictionary: Dictionary
 ) -> list[Attribute]:
@@ -222,8 +272,10 @@ class _Rehiding:
         return None
 
     def _password(self, value: bytes) -> bytes:
-        plain = reveal_password(value, self._here.secret, self._here.request_authenticator)
-        return hide_password(plain, self._there.secret, self._there.request_authenticator)
+        here, there = self._here, self._there
+        return rehide_password(
+            value, here.secret, here.request_authenticator, there.secret, there.request_authenticator
+        )
 
     def _salted(self, value: bytes) -> bytes:
         plain = decrypt_salted(value, self._here.secret, self._here.request_authenticator)

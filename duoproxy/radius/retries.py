@@ -35,13 +35,13 @@ def fingerprint(
     key: bytes,
     device_address: str,
     attributes: Iterable[Attribute],
-    password: bytes | None,
+    credential: bytes | None,
     *,
     state_is_ours: bool = False,
 ) -> bytes | None:
     """Give the fingerprint that a request shares with its retries, or None when retries of it cannot be told.
 
-    A login with a User-Password can be told only where Calling-Station-Id and one of NAS-Port, NAS-Port-Id,
+    A login with a password, or a proof of one, can be told only where Calling-Station-Id and one of NAS-Port, NAS-Port-Id,
     Acct-Session-Id name the session. One with State and EAP-Message can always: that State was given to one step of one
     conversation, and nobody guesses it. So can the answer to a challenge, where every State is one that we gave.
 
@@ -49,19 +49,20 @@ def fingerprint(
         key: random, of this process, at most 64 octets; without it the password could be guessed from a fingerprint.
         device_address: who asks.
         attributes: of the request.
-        password: the revealed User-Password; None when there is none.
-        state_is_ours: whether a State beside a User-Password can only be that of a challenge, since whoever asks
+        credential: the revealed User-Password, or the octets of a proof (`RadiusProof.octets`: its challenge may be the
+            Request Authenticator, so that the attributes alone are not all of it); None when there is neither.
+        state_is_ours: whether a State beside a credential can only be that of a challenge, since whoever asks
             rejects all others.
     """
     kept = [attribute for attribute in attributes if attribute[0] not in _LEFT_OUT]
     present = {number for number, value in kept if value}
     answers = state_is_ours and Type.STATE in present
-    if not (answers or _names_its_session(present) if password is not None else present >= _ONE_STEP_OF_EAP):
+    if not (answers or _names_its_session(present) if credential is not None else present >= _ONE_STEP_OF_EAP):
         return None
-    device, credential = device_address.encode(), password or b""
+    device, proven_with = device_address.encode(), credential or b""
     # The kind of login stands in front: an empty password is not the lack of one.
-    parts = [bytes((password is None,)), len(device).to_bytes(2, "big"), device]
-    parts += [len(credential).to_bytes(2, "big"), credential]
+    parts = [bytes((credential is None,)), len(device).to_bytes(2, "big"), device]
+    parts += [len(proven_with).to_bytes(2, "big"), proven_with]
     for number, value in kept:
         parts += bytes((number, len(value))), value
     return blake2b(b"".join(parts), key=key, digest_size=FINGERPRINT_BYTES).digest()
