@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from duoproxy.config.kinds import Boolean, Choice, FalseOnly, Folder, InputFile, Integer, IpAddress
 from duoproxy.config.option import option, settings
-from duoproxy.config.schema import Finding, Role, SectionSchema
+from duoproxy.config.schema import Role, SectionSchema
 from duoproxy.sections.shared_options import DuoConnectionSettings
 
 SYSLOG_FACILITIES = (
@@ -69,7 +68,12 @@ class MainSettings(DuoConnectionSettings):
         example="10.1.2.3",
     )
     test_connectivity_on_startup: bool = option(
-        Boolean(), default=False, help="Accepted; the connectivity tool is not there yet.", inherited=False
+        Boolean(),
+        default=False,
+        help="Whether each start runs the connectivity tool and logs what it finds; whatever that is, the start goes "
+        "on.",
+        example="true",
+        inherited=False,
     )
     fips_mode: bool = option(
         FalseOnly(
@@ -95,16 +99,9 @@ class MainSettings(DuoConnectionSettings):
     )
 
 
-def _advice(main: MainSettings) -> Iterable[Finding]:
-    if main.test_connectivity_on_startup:
-        what = "the connectivity tool is not there yet; the start goes on without it"
-        yield ("test_connectivity_on_startup", what, "Check the file with authproxyctl check.")
-
-
 MAIN_SCHEMA = SectionSchema(
     name="main",
     role=Role.MAIN,
     summary="Logs, the way out to Duo, and values that other sections inherit.",
     settings_class=MainSettings,
-    advise=_advice,
 )

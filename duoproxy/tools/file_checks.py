@@ -1,0 +1,166 @@
+"""Who may read and write the files of an installation: the configuration, keys, the log folder.
+
+Modes are judged as they are for the account of the service, which is not the one that runs a check; what that account
+is follows from who owns the log folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+
+from duoproxy.config.file_kinds import InputFile
+from duoproxy.config.schema import SectionSchema
+from duoproxy.net.tls import load_trust_roots
+from duoproxy.sections.checks import CheckFinding, CheckLevel
+from duoproxy.service.places import Places
+
+KEY_MARK: Final = b"PRIVATE KEY-----"
+MAX_KEY_FILE_BYTES: Final = 65_536
+"""Octets of a file in which a private key is looked for."""
+
+
+@frozen
+class Account:
+    """An account of this machine.
+
+    Attributes:
+        name: its name, or number.
+        uid: its number.
+        groups: the numbers of its groups.
+    """
+
+    name: str
+    uid: int
+    groups: frozenset[int]
+
+    def may(self, wanted: int, about: os.stat_result) -> bool:
+        """Tell whether it has a right (4 read, 2 write, 1 search) to a file, by the mode alone."""
+        if self.uid == 0:
+            return True
+        if about.st_uid == self.uid:
+            return bool(about.st_mode >> 6 & wanted)
+        shift = 3 if about.st_gid in self.groups else 0
+        return bool(about.st_mode >> shift & wanted)
+
+
+def service_account(log_folder: Path) -> Account | None:
+    """Give the account of the service: the owner of the log folder; None when there is no folder, or it is root's."""
+    try:
+        uid = log_folder.stat().st_uid
+    except OSError:
+        return None
+    return account(uid) if uid != 0 else None
+
+
+def account(uid: int) -> Account:
+    """Look an account up."""
+    try:
+        entry = pwd.getpwuid(uid)
+    except KeyError:
+        return Account(f"uid {uid}", uid, frozenset())
+    return Account(entry.pw_name, uid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)))
+
+
+def installation_findings(configuration: Path, log_folder: Path, ca_file: Path | None) -> Iterator[CheckFinding]:
+    """Look at what all sections need: the configuration file, the log folder, the authorities.
+
+    Args:
+        configuration: the file that is tested.
+        log_folder: where logs go.
+        ca_file: `http_ca_certs_file` of [main].
+    """
+    service = service_account(log_folder)
+    yield from _configuration_findings(configuration, service)
+    yield from _log_folder_findings(log_folder)
+    key = Places(configuration).protection_key_file
+    if key.exists():
+        yield from _key_findings(key, service)
+    if ca_file is not None:
+        load_trust_roots(ca_file)
+
+
+def named_file_findings(schema: SectionSchema, settings: Any, log_folder: Path) -> Iterator[CheckFinding]:
+    """Look at the files that the options of a section name."""
+    service = service_account(log_folder)
+    for option in schema.options:
+        path = getattr(settings, option.name)
+        if isinstance(option.kind, InputFile) and isinstance(path, Path) and path.is_file():
+            yield from _key_findings(path, service) if _is_key(path) else _reading_findings(path, service)
+
+
+def _configuration_findings(file: Path, service: Account | None) -> Iterator[CheckFinding]:
+    with contextlib.suppress(OSError):
+        about = file.stat()
+        yield from _reading_findings(file, service)
+        if about.st_mode & stat.S_IWOTH:
+            what = f"everybody on this machine can write into {file}"
+            yield CheckFinding(CheckLevel.ERROR, what, f"Run chmod o-w {file}")
+        if file.parent.stat().st_mode & stat.S_IWOTH and not file.parent.stat().st_mode & stat.S_ISVTX:
+            what = f"everybody on this machine can replace files in {file.parent}"
+            yield CheckFinding(CheckLevel.ERROR, what, f"Run chmod o-w {file.parent}")
+
+
+def _log_folder_findings(folder: Path) -> Iterator[CheckFinding]:
+    try:
+        about = folder.stat()
+    except FileNotFoundError:
+        if not os.access(_nearest_folder(folder), os.W_OK | os.X_OK):
+            what = f"there is no folder {folder}, and this account may not make it"
+            yield CheckFinding(CheckLevel.WARNING, what, "Make it, and give it to the account of the service")
+        return
+    except OSError as fault:
+        yield CheckFinding(CheckLevel.ERROR, f"the log folder {folder} cannot be looked at ({fault.strerror})")
+        return
+    service = service_account(folder) or account(os.geteuid())
+    if not service.may(3, about) or (service.uid == os.geteuid() and not os.access(folder, os.W_OK | os.X_OK)):
+        what = f"the log folder {folder} may not be written to by {service.name}"
+        yield CheckFinding(CheckLevel.ERROR, what, f"Run chmod u+rwx {folder}, or name another folder in log_dir")
+    if about.st_mode & stat.S_IWOTH and not about.st_mode & stat.S_ISVTX:
+        what = f"everybody on this machine can replace files in {folder}"
+        yield CheckFinding(CheckLevel.WARNING, what, f"Run chmod o-w {folder}")
+
+
+def _nearest_folder(folder: Path) -> Path:
+    return next((parent for parent in folder.parents if parent.is_dir()), Path("/"))
+
+
+def _key_findings(file: Path, service: Account | None) -> Iterator[CheckFinding]:
+    mode = file.stat().st_mode
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        what = f"everybody on this machine can read the key in {file}"
+        yield CheckFinding(CheckLevel.WARNING, what, f"Run chmod o= {file}; who may have read it has it")
+    yield from _reading_findings(file, service)
+
+
+def _reading_findings(file: Path, service: Account | None) -> Iterator[CheckFinding]:
+    if service is None:
+        return
+    about = file.stat()
+    if not service.may(4, about):
+        what = f"{file} may not be read by {service.name}, the account of the service"
+        remedy = f"Run chgrp {_group_name(service)} {file} && chmod g+r {file}"
+        yield CheckFinding(CheckLevel.ERROR, what, remedy)
+
+
+def _group_name(service: Account) -> str:
+    import grp
+
+    with contextlib.suppress(KeyError):
+        return grp.getgrgid(pwd.getpwuid(service.uid).pw_gid).gr_name
+    return str(service.uid)
+
+
+def _is_key(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return KEY_MARK in opened.read(MAX_KEY_FILE_BYTES)
+    except OSError:
+        return True  # what we may not read is treated as one
