@@ -1,0 +1,453 @@
+"""Between one client and the directory: who the client is, which of its messages go on, and under which message id.
+
+The machine of one client connection. Octets of whole messages go in, from both sides, and the ends of logins; actions
+come out. It decodes binds, StartTLS, Unbind, Abandon and Cancel; everything else goes on as it came, but for the
+message id. It must not know who may log in: a bind is handed out to be judged, and until it is accepted nothing of the
+client's goes on, and the directory's yes is held back.
+
+The directory never takes the connection for more than the client was told: a bind that fails, for whatever reason,
+leaves the client anonymous, and a connection to the directory that was bound is ended with it.
+
+Message ids: the client's own serve towards the directory too where they only grow, as those of all usual clients do;
+others are replaced. No id is used twice on a connection to the directory, so a late answer belongs to nobody else.
+
+Source: RFC 4511 §4.1.1.1, §4.2.1, §4.4.1, §4.11, §4.14; RFC 4513 §5.1; RFC 3909.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from attrs import define, frozen
+
+from duoproxy.errors import RemoteProtocolError
+from duoproxy.ldap.ber import fault
+from duoproxy.ldap.framing import MAX_MESSAGE_ID, MessageHead, peek_message
+from duoproxy.ldap.messages import (
+    FINAL_RESPONSE,
+    NOTICE_OF_DISCONNECTION,
+    START_TLS,
+    BindRequest,
+    Request,
+    Response,
+    ResultCode,
+    read_abandoned,
+    read_bind,
+    read_cancelled,
+    read_response_name,
+    read_result,
+    with_message_id,
+    write_abandon,
+    write_cancel,
+    write_extended_response,
+    write_notice_of_disconnection,
+    write_result,
+    write_simple_bind,
+    write_unbind,
+)
+from duoproxy.ldap.relay_actions import (
+    Action,
+    BeginTls,
+    BindAnswered,
+    DropServer,
+    EndClient,
+    GiveUpBind,
+    JudgeBind,
+    ToClient,
+    ToServer,
+)
+from duoproxy.ldap.relay_policy import RelayPolicy, why_refused
+from duoproxy.ldap.relay_table import TREATMENTS, Arrival, Phase, Treatment, arrival_of
+from duoproxy.secret import Secret
+
+MAX_OUTSTANDING: Final = 1_000
+"""Requests of one client that have no answer yet."""
+MAX_OWN_ID: Final = 1 << 30
+"""Greater ids of clients are replaced, so that there are always ids left that are greater still."""
+
+_SEARCH_PARTS: Final = frozenset({Response.SEARCH_ENTRY, Response.SEARCH_REFERENCE})
+
+
+@frozen
+class _InFlight:
+    """A request that the directory has not answered yet."""
+
+    client_id: int
+    request: int
+
+
+@define
+class _Bind:
+    """The bind that is under way."""
+
+    message_id: int
+    request: BindRequest
+    upstream_id: int = 0
+    answer: bytes = b""
+    code: int = -1
+
+    @property
+    def waits_for_server(self) -> bool:
+        return self.upstream_id != 0 and not self.answer
+
+
+class Relay:
+    """The machine of one client connection.
+
+    Attributes:
+        phase: who the client is.
+    """
+
+    def __init__(self, policy: RelayPolicy, *, over_tls: bool = False) -> None:
+        """Begin anonymous.
+
+        Args:
+            policy: the administrator's.
+            over_tls: TLS is there from the first octet on (LDAPS).
+        """
+        self.phase = Phase.ANONYMOUS
+        self._policy = policy
+        self._over_tls = over_tls
+        self._bind: _Bind | None = None
+        self._binds = 0
+        self._first_was_exempt = False
+        self._may_search = True
+        self._server_was_bound = False
+        self._highest_id = 0
+        self._in_flight: dict[int, _InFlight] = {}
+        self._upstream_ids: dict[int, int] = {}
+        self._treat: Mapping[Treatment, Callable[[MessageHead, bytes, Arrival], list[Action]]] = {
+            Treatment.BEGIN_BIND: self._begin_bind,
+            Treatment.BEGIN_TLS: self._begin_tls,
+            Treatment.END: self._leave,
+            Treatment.ABANDON: self._abandon,
+            Treatment.FORWARD: self._forward,
+            Treatment.FORWARD_SEARCH: self._forward_search,
+            Treatment.NEEDS_BIND: self._needs_bind,
+            Treatment.OUT_OF_TURN: self._out_of_turn,
+            Treatment.IGNORE: self._ignore,
+        }
+
+    @property
+    def waits_for_server(self) -> bool:
+        """Whether the directory owes an answer."""
+        return bool(self._in_flight) or (self._bind is not None and self._bind.waits_for_server)
+
+    # ── from the client ────────────────────────────────────────────────────────────────────────────────────────
+    def from_client(self, octets: bytes) -> list[Action]:
+        """Take one whole message of the client; what is no LDAP ends the connection. Source: RFC 4511 §4.1.1."""
+        if self.phase is Phase.CLOSING:
+            return []
+        try:
+            head = peek_message(octets)
+            arrival = arrival_of(octets, head)
+            if arrival is not Arrival.UNBIND:
+                self._require_free(head.message_id)
+            return self._treat[TREATMENTS[self.phase, arrival]](head, octets, arrival)
+        except RemoteProtocolError as reason:
+            return self.end(ResultCode.PROTOCOL_ERROR, str(reason))
+
+    def _require_free(self, message_id: int) -> None:
+        """Source: RFC 4511 §4.1.1.1."""
+        pending = self._bind.message_id if self._bind is not None else 0
+        if message_id == 0 or message_id == pending or message_id in self._upstream_ids:
+            raise fault(f"the message id {message_id} is not to be used for a request now")
+
+    def _forward(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
+        if len(self._in_flight) >= MAX_OUTSTANDING:
+            return [
+                _refused(head, ResultCode.BUSY, f"{MAX_OUTSTANDING} requests of this connection wait for an answer")
+            ]
+        if arrival is Arrival.CANCEL:
+            return self._forward_cancel(head, octets)
+        return [ToServer(with_message_id(octets, head, self._take_id(head)))]
+
+    def _forward_cancel(self, head: MessageHead, octets: bytes) -> list[Action]:
+        """Source: RFC 3909 §2.1: what is to be cancelled has its own id, which the directory knows by another."""
+        cancelled = self._upstream_ids.get(read_cancelled(octets, head))
+        if cancelled is None:
+            return [_refused(head, ResultCode.NO_SUCH_OPERATION, "no request with this message id is under way")]
+        return [ToServer(write_cancel(self._take_id(head), cancelled, octets[head.operation_end :]))]
+
+    def _forward_search(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
+        if self._may_search:
+            return self._forward(head, octets, arrival)
+        text = "Searches are not allowed on this connection (allow_searches_after_bind of the authentication proxy)."
+        return [_refused(head, ResultCode.UNWILLING_TO_PERFORM, text)]
+
+    def _needs_bind(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
+        if self._policy.allow_anonymous:
+            return self._forward(head, octets, arrival)
+        text = "Bind first (allow_anonymous of the authentication proxy)."
+        return [_refused(head, ResultCode.STRONGER_AUTH_REQUIRED, text)]
+
+    def _out_of_turn(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
+        """Source: RFC 4511 §4.2.1, App. A (operationsError: not in its turn)."""
+        text = "A bind is under way on this connection: wait for its answer."
+        return [_refused(head, ResultCode.OPERATIONS_ERROR, text)]
+
+    def _ignore(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
+        return []
+
+    def _abandon(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
+        """Source: RFC 4511 §4.11: there is no answer, neither to this nor to what it names."""
+        upstream_id = self._upstream_ids.pop(read_abandoned(octets, head), None)
+        if upstream_id is None:
+            return []
+        del self._in_flight[upstream_id]
+        return [ToServer(write_abandon(self._next_id(head.message_id), upstream_id))]
+
+    def _leave(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
+        """Source: RFC 4511 §4.3."""
+        return [*self._closing("the client said goodbye"), EndClient()]
+
+    def _begin_tls(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
+        """Source: RFC 4511 §4.14.1, §4.14.2."""
+        if not self._policy.offers_tls:
+            text = "There is no TLS here: the authentication proxy has no certificate (ssl_cert_path, ssl_key_path)."
+            return [_refused(head, ResultCode.PROTOCOL_ERROR, text)]
+        if self._over_tls or self._in_flight:
+            text = "TLS is there already." if self._over_tls else "StartTLS waits for the answers to other requests."
+            return [_refused(head, ResultCode.OPERATIONS_ERROR, text)]
+        self._over_tls = True
+        return [ToClient(write_extended_response(head.message_id, ResultCode.SUCCESS, name=START_TLS)), BeginTls()]
+
+    # ── binds ──────────────────────────────────────────────────────────────────────────────────────────────────
+    def _begin_bind(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
+        """Whatever comes of it, who was bound is no longer, and what was under way is abandoned.
+
+        Source: RFC 4511 §4.2.1; RFC 4513 §4.
+        """
+        request = read_bind(octets, head)
+        actions = self._abandon_all()
+        self._bind = _Bind(head.message_id, request)
+        self.phase = Phase.BINDING
+        refusal = why_refused(request, self._policy)
+        if refusal is not None:
+            return [*actions, *self.refuse_bind(*refusal)]
+        if request.is_anonymous:
+            return [*actions, *self.send_bind(b"", Secret(b""))]
+        if self._binds >= self._allowed_binds():
+            return [*actions, *self._too_many_binds(head)]
+        self._binds += 1
+        return [*actions, JudgeBind(request, self._binds)]
+
+    def _allowed_binds(self) -> float:
+        if self._policy.allow_unlimited_binds:
+            return float("inf")
+        return 2 if self._first_was_exempt else 1
+
+    def _too_many_binds(self, head: MessageHead) -> list[Action]:
+        text = (
+            f"This connection has bound {self._binds} times, which is as often as it may: connect anew, or set "
+            "allow_unlimited_binds=true of the authentication proxy."
+        )
+        refused = write_result(head.message_id, Response.BIND, ResultCode.UNWILLING_TO_PERFORM, text)
+        self._bind = None
+        return [ToClient(refused), *self.end(ResultCode.UNWILLING_TO_PERFORM, text)]
+
+    def _abandon_all(self) -> list[Action]:
+        """Abandon what is under way, so that nothing of whoever was bound before is left. Source: RFC 4511 §4.2.1."""
+        abandoned = list(self._in_flight)
+        self._in_flight.clear()
+        self._upstream_ids.clear()
+        return [ToServer(write_abandon(self._next_id(0), upstream_id)) for upstream_id in abandoned]
+
+    def send_bind(self, name: bytes, password: Secret) -> list[Action]:
+        """Try a name and a password at the directory; `BindAnswered` follows.
+
+        Args:
+            name: whom the directory is told, the client's own or the DN that was found for it.
+            password: not empty, unless name and password of the client are.
+
+        Raises:
+            RuntimeError: no bind is under way, or one that was sent is not answered yet.
+        """
+        if self._bind is None or self._bind.waits_for_server:
+            raise RuntimeError("there is no bind to send now")
+        if not len(password) and not self._bind.request.is_anonymous:
+            raise RuntimeError("an empty password must not reach a directory")
+        self._bind.upstream_id = self._next_id(self._bind.message_id)
+        self._bind.answer, self._bind.code = b"", -1
+        return [ToServer(write_simple_bind(self._bind.upstream_id, name, password, self._bind.request.controls))]
+
+    def accept_bind(self, *, exempt: bool = False) -> list[Action]:
+        """The login is allowed: hand out the directory's yes, which was held back.
+
+        Args:
+            exempt: no second factor was asked for, because of who bound or because it was the first bind.
+        """
+        if self._bind is None:
+            return []
+        self._note_exemption(exempt)
+        if self._bind.code != ResultCode.SUCCESS:
+            return self.refuse_bind(ResultCode.UNAVAILABLE, "The connection to the directory was lost: bind again.")
+        said = with_message_id(self._bind.answer, peek_message(self._bind.answer), self._bind.message_id)
+        self._bind = None
+        self.phase = Phase.BOUND
+        self._may_search = exempt or self._policy.allow_searches_after_bind
+        return [ToClient(said)]
+
+    def refuse_bind(self, code: int, text: str, *, exempt: bool = False, relay: bool = False) -> list[Action]:
+        """The login is not allowed: both sides are anonymous from here on.
+
+        Args:
+            code: resultCode for the client.
+            text: diagnosticMessage for the client.
+            exempt: as for `accept_bind`.
+            relay: hand out the directory's own no instead, if there is one.
+        """
+        if self._bind is None:
+            return []
+        self._note_exemption(exempt)
+        bind, self._bind = self._bind, None
+        self.phase = Phase.ANONYMOUS
+        said = write_result(bind.message_id, Response.BIND, code, text)
+        if relay and bind.answer and bind.code != ResultCode.SUCCESS:
+            said = with_message_id(bind.answer, peek_message(bind.answer), bind.message_id)
+        return [*self._drop_bound_server(bind.waits_for_server), ToClient(said)]
+
+    def _note_exemption(self, exempt: bool) -> None:
+        self._first_was_exempt = self._first_was_exempt or (exempt and self._binds == 1)
+
+    def _drop_bound_server(self, unanswered: bool = False) -> list[Action]:
+        """End a connection on which somebody is bound, was bound, or may be after an answer that is still to come."""
+        return self._drop_server() if self._server_was_bound or unanswered else []
+
+    # ── from the directory ─────────────────────────────────────────────────────────────────────────────────────
+    def from_server(self, octets: bytes) -> list[Action]:
+        """Take one whole message of the directory; what does not belong there ends the client's connection, too."""
+        if self.phase is Phase.CLOSING:
+            return []
+        try:
+            head = peek_message(octets)
+            flight = self._in_flight.get(head.message_id)
+            if flight is not None:
+                return self._answered(flight, head, octets)
+            return self._not_in_flight(head, octets)
+        except RemoteProtocolError as reason:
+            return self.end(ResultCode.UNAVAILABLE, f"The directory sent something that is no answer: {reason}.")
+
+    def _answered(self, flight: _InFlight, head: MessageHead, octets: bytes) -> list[Action]:
+        tag = head.operation_tag
+        if tag == FINAL_RESPONSE[flight.request]:
+            del self._in_flight[head.message_id]
+            del self._upstream_ids[flight.client_id]
+        elif tag != Response.INTERMEDIATE and not (tag in _SEARCH_PARTS and flight.request == Request.SEARCH):
+            raise fault(f"0x{tag:02x} answers no 0x{flight.request:02x}")
+        return [ToClient(with_message_id(octets, head, flight.client_id))]
+
+    def _not_in_flight(self, head: MessageHead, octets: bytes) -> list[Action]:
+        if head.message_id == 0:
+            return self._unsolicited(head, octets)
+        if self._bind is not None and self._bind.waits_for_server and head.message_id == self._bind.upstream_id:
+            return self._bind_answered(self._bind, head, octets)
+        if head.message_id > self._highest_id:
+            raise fault(f"an answer to message {head.message_id}, which was not asked")
+        return []  # late: what it answers was abandoned
+
+    def _unsolicited(self, head: MessageHead, octets: bytes) -> list[Action]:
+        """Source: RFC 4511 §4.4."""
+        if head.operation_tag != Response.EXTENDED:
+            raise fault("an unsolicited message that is no notification")
+        if read_response_name(octets, head) != NOTICE_OF_DISCONNECTION:
+            return [ToClient(octets)]
+        return [ToClient(octets), *self._closing("the directory closes the connection"), EndClient()]
+
+    def _bind_answered(self, bind: _Bind, head: MessageHead, octets: bytes) -> list[Action]:
+        if head.operation_tag == Response.INTERMEDIATE:
+            return []
+        if head.operation_tag != Response.BIND:
+            raise fault(f"0x{head.operation_tag:02x} answers no bind")
+        code, text = read_result(octets, head)
+        bind.answer, bind.code = octets, code
+        if bind.request.is_anonymous:
+            return self._anonymous_answered(bind)
+        self._server_was_bound = self._server_was_bound or code == ResultCode.SUCCESS
+        return [BindAnswered(code, text)]
+
+    def _anonymous_answered(self, bind: _Bind) -> list[Action]:
+        """Whatever the directory said, the client is anonymous there and here."""
+        self._bind = None
+        self.phase = Phase.ANONYMOUS
+        if bind.code == ResultCode.SUCCESS:
+            self._server_was_bound = False
+        said = with_message_id(bind.answer, peek_message(bind.answer), bind.message_id)
+        return [*self._drop_bound_server(), ToClient(said)]
+
+    def server_lost(self, text: str) -> list[Action]:
+        """The connection to the directory is gone, or did not come about.
+
+        A bound client loses what it was; an anonymous one gets an answer to each of its requests, and may ask again.
+
+        Args:
+            text: for the client.
+        """
+        if self.phase is Phase.CLOSING:
+            return []
+        if self.phase is Phase.BOUND:
+            return self.end(ResultCode.UNAVAILABLE, text)
+        self._server_was_bound = False
+        self._highest_id = 0
+        in_flight, self._in_flight, self._upstream_ids = self._in_flight, {}, {}
+        answers: list[Action] = [
+            ToClient(write_result(each.client_id, FINAL_RESPONSE[each.request], ResultCode.UNAVAILABLE, text))
+            for each in in_flight.values()
+        ]
+        return answers + self._bind_lost(text)
+
+    def _bind_lost(self, text: str) -> list[Action]:
+        """Take back what a bind has reached; whoever judges it hears of a directory that could not answer."""
+        if self._bind is None or not self._bind.upstream_id:
+            return []
+        waited = self._bind.waits_for_server
+        self._bind.upstream_id, self._bind.answer, self._bind.code = 0, b"", -1
+        if self._bind.request.is_anonymous:
+            return self.refuse_bind(ResultCode.UNAVAILABLE, text)
+        return [BindAnswered(ResultCode.UNAVAILABLE, text)] if waited else []
+
+    # ── the end ────────────────────────────────────────────────────────────────────────────────────────────────
+    def end(self, code: int, text: str) -> list[Action]:
+        """End the connection with a Notice of Disconnection. Source: RFC 4511 §4.4.1."""
+        if self.phase is Phase.CLOSING:
+            return []
+        return [*self._closing(text), ToClient(write_notice_of_disconnection(code, text)), EndClient()]
+
+    def client_lost(self) -> list[Action]:
+        """The client is gone."""
+        return self._closing("the client closed the connection") if self.phase is not Phase.CLOSING else []
+
+    def _closing(self, reason: str) -> list[Action]:
+        self.phase = Phase.CLOSING
+        under_way: list[Action] = [GiveUpBind(reason)] if self._bind is not None else []
+        self._bind = None
+        return under_way + self._drop_server()
+
+    def _drop_server(self) -> list[Action]:
+        goodbye = write_unbind(min(self._highest_id + 1, MAX_MESSAGE_ID))
+        self._in_flight.clear()
+        self._upstream_ids.clear()
+        self._server_was_bound = False
+        self._highest_id = 0
+        return [DropServer(goodbye)]
+
+    # ── message ids ────────────────────────────────────────────────────────────────────────────────────────────
+    def _take_id(self, head: MessageHead) -> int:
+        upstream_id = self._next_id(head.message_id)
+        self._in_flight[upstream_id] = _InFlight(head.message_id, head.operation_tag)
+        self._upstream_ids[head.message_id] = upstream_id
+        return upstream_id
+
+    def _next_id(self, wanted: int) -> int:
+        """Give the id wanted where it and all lower ones are past use, else the next one."""
+        upstream_id = wanted if self._highest_id < wanted <= MAX_OWN_ID else self._highest_id + 1
+        if upstream_id > MAX_MESSAGE_ID:
+            raise fault("all message ids of this connection are used up")
+        self._highest_id = upstream_id
+        return upstream_id
+
+
+def _refused(head: MessageHead, code: int, text: str) -> Action:
+    """Answer a request in our own name."""
+    return ToClient(write_result(head.message_id, FINAL_RESPONSE[head.operation_tag], code, text))

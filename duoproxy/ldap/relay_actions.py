@@ -1,0 +1,78 @@
+"""What the relay of one client says: who gets which octets, what is to be judged, which connection ends."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from duoproxy.ldap.messages import BindRequest
+
+
+@frozen
+class ToClient:
+    """Octets for the client."""
+
+    octets: bytes
+
+
+@frozen
+class ToServer:
+    """Octets for the directory, over a connection of this client's own, which is opened when there is none."""
+
+    octets: bytes
+
+
+@frozen
+class JudgeBind:
+    """A login begins: `Relay.send_bind` tries passwords at the directory, `accept_bind` or `refuse_bind` ends it.
+
+    Attributes:
+        bind: a simple bind with a name and a password.
+        number: the how manieth it is on this connection, from 1.
+    """
+
+    bind: BindRequest
+    number: int
+
+
+@frozen
+class BindAnswered:
+    """The directory answered what `Relay.send_bind` sent.
+
+    Attributes:
+        code: its resultCode.
+        text: its diagnosticMessage.
+    """
+
+    code: int
+    text: str
+
+
+@frozen
+class GiveUpBind:
+    """Nobody waits any more for the login that is under way."""
+
+    reason: str
+
+
+@frozen
+class BeginTls:
+    """The client begins TLS with its next octet; what it sent before that is thrown away."""
+
+
+@frozen
+class DropServer:
+    """End the connection to the directory, if there is one, and forget what was not written yet.
+
+    Attributes:
+        goodbye: the Unbind to write before.
+    """
+
+    goodbye: bytes
+
+
+@frozen
+class EndClient:
+    """Write what there is, then close the client's connection."""
+
+
+Action = ToClient | ToServer | JudgeBind | BindAnswered | GiveUpBind | BeginTls | DropServer | EndClient
