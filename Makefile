@@ -24,7 +24,7 @@ DEV     := $(VENV)/.dev-installed
 .PHONY: help
 help: ## list the verbs (this)
 	@echo "make VERB, where VERB is one of"
-	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## (.*)$$/  \1\t\2/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)$$/  \1\t\2/' | expand -t 16
 	@echo "Variables: PYTHON=$(PYTHON) VENV=$(VENV) JOBS=$(JOBS) PEERS=install|required ARGS=(for pytest)"
 
 .PHONY: run
@@ -63,6 +63,18 @@ build: $(DEV) ## make wheel and sdist, install the wheel in a venv of its own an
 	@rm -rf build dist duoproxy.egg-info
 	@$(BIN)/python -m build --quiet .
 	@PYTHON="$(BIN)/python" tests/packaging/try_wheel.sh dist/*.whl
+
+.PHONY: dist
+dist: ## make the source tarball to install from (dist/, with SHA256SUMS)
+	@conf/package/make-dist
+
+.PHONY: dist-offline
+dist-offline: $(BIN)/python ## the same with the wheels that it needs, for machines like this one without the network
+	@conf/package/make-dist --offline $(BIN)/python
+
+.PHONY: deb
+deb: ## make the Debian package, with what this machine has as python3 (dist/; needs debhelper)
+	@conf/package/make-deb
 
 .PHONY: long
 long: $(DEV) ## the tests that take minutes
