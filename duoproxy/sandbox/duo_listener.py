@@ -11,7 +11,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.ssl import CertificateOptions, TLSVersion
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.resource import Resource
-from twisted.web.server import Site
+from twisted.web.server import Request, Site
 
 from duoproxy.errors import ListenError
 from duoproxy.sandbox.accounts import Behaviour, RandomBytes
@@ -33,13 +33,27 @@ BACKLOG = 1024
 CUT_AFTER_S = 0.05
 
 
+class AnyFormRequest(Request):
+    """A request whose target may be a whole address, as clients write it that take the way through a proxy.
+
+    Source: RFC 9112 §3.2.2.
+    """
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """Take the request; of `https://host/path` the path counts."""
+        scheme, found, rest = path.partition(b"://")
+        if found and scheme.lower() in {b"http", b"https"}:
+            path = b"/" + rest.partition(b"/")[2]
+        Request.requestReceived(self, command, path, version)
+
+
 class QuietSite(Site):
     """A site without an access log; requests are in the list of events."""
 
     noisy = False
 
     def __init__(self, root: Resource, reactor: Any) -> None:
-        Site.__init__(self, root, reactor=reactor, timeout=IDLE_CONNECTION_S)
+        Site.__init__(self, root, requestFactory=AnyFormRequest, reactor=reactor, timeout=IDLE_CONNECTION_S)
 
     def log(self, request: Any) -> None:
         """Write nothing."""

@@ -22,6 +22,7 @@ from duoproxy.sandbox.sandbox_users import SandboxUsers
 from duoproxy.sections.ad_client import AdClient
 from duoproxy.sections.contracts import Section
 from duoproxy.sections.duo_only_client import DuoOnlyClient
+from duoproxy.sections.http_proxy import HttpProxySection
 from duoproxy.sections.main import MAIN_SCHEMA
 from duoproxy.sections.radius_client import RadiusClient
 from duoproxy.sections.radius_server_auto import RadiusServerAuto
@@ -41,6 +42,7 @@ BUILT_IN: tuple[type[Section], ...] = (
     RadiusServerConcat,
     RadiusServerDuoOnly,
     RadiusServerEap,
+    HttpProxySection,
     SandboxDuo,
     SandboxUsers,
     SandboxDirectory,
@@ -51,7 +53,6 @@ _NOT_YET = "is known, but this version does not serve it yet"
 PLANNED: Mapping[str, str] = MappingProxyType(
     {
         "ldap_server_auto": f"{_NOT_YET}.",
-        "http_proxy": f"{_NOT_YET}.",
     }
 )
 

@@ -203,6 +203,13 @@ def _web() -> Seeds:
             "refused": b"\0HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
             "data-behind": b"\5HTTP/1.1 200 OK\r\n\r\n\x15\x03\x01\0\2",
         },
+        "http_connect_request": {
+            "allowed": b"\xffCONNECT api-1.duosecurity.com:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+            "old": b"\x09CONNECT API-1.duosecurity.com:443 HTTP/1.0\r\n\r\n",
+            "elsewhere": b"\xffCONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+            "early": b"\x20CONNECT api-1.duosecurity.com:443 HTTP/1.1\r\nHost: a\r\n\r\n\x16\3",
+            "get": b"\xffGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        },
         "sandbox_signature": {
             "get": b"GET\0/auth/v2/check\0a=%C3%A4&b=\0" + signed + b"\0",
             "form": b"POST\0/rest/v1/preauth\0\0" + form + signed + b"\0user=alice&ipaddr=192.0.2.7",

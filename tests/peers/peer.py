@@ -75,6 +75,7 @@ PEERS: tuple[Peer, ...] = (
     Peer("ssh", "openssh-client", ("ssh",)),
     Peer("pam_radius_auth", "libpam-radius-auth", files=("usr/lib/*/security/pam_radius_auth.so",)),
     Peer("tshark", "tshark", ("tshark",)),
+    Peer("curl", "curl", ("curl",)),
     Peer("chromium", "chromium", ("chromium", "chromium-browser", "google-chrome")),
 )
 

@@ -82,6 +82,13 @@ class SandboxDuoWeb(SynchronousTestCase):
         status, _, body = connection.answered()
         return status, json.loads(body)
 
+    def test_a_target_may_be_a_whole_address(self) -> None:
+        """RFC 9112 §3.2.2: a server accepts the absolute form; duo_client writes it behind a proxy."""
+        for target in (f"https://{LOOPBACK}/auth/v2/ping", "/auth/v2/ping"):
+            connection = Connection(self.listener)
+            connection.send("GET", target, {"host": LOOPBACK})
+            self.assertEqual(connection.answered()[0], 200)
+
     def test_a_blocking_auth_is_held_until_the_push_is_answered(self) -> None:
         """Nothing is sent before, and the connection can be used again afterwards."""
         connection = self.push("alice")
