@@ -11,7 +11,7 @@ import enum
 
 from attrs import evolve, frozen
 
-from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor, Preauth
+from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor, Preauth, PromptOption
 from duoproxy.login.auto_backoff import AutoBackoff, Station
 from duoproxy.login.duo_stage import (
     Choice,
@@ -25,10 +25,11 @@ from duoproxy.login.duo_stage import (
     stage_event,
 )
 from duoproxy.login.ends import reject
-from duoproxy.login.factors import AppendMode
-from duoproxy.login.outcome import Cause, Outcome
+from duoproxy.login.factors import AppendMode, TypedFactor
+from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER, OpenQuestions
+from duoproxy.login.outcome import Cause, Outcome, PrimaryQuestion
 from duoproxy.login.parties import LoginTools, PrimaryAuthenticator, SecondFactor, SecondFactorLogin
-from duoproxy.login.password_stage import ProvenPassword, check_password
+from duoproxy.login.password_stage import Checked, PasswordStage, ProvenPassword
 from duoproxy.login.policy import LoginPolicy, fold_case
 from duoproxy.login.prompt import (
     Prompt,
@@ -39,7 +40,7 @@ from duoproxy.login.prompt import (
     parse_answer,
     parse_word_or_passcode,
 )
-from duoproxy.login.request import LoginRequest
+from duoproxy.login.request import Credential, LoginRequest, PasswordProof
 from duoproxy.login.texts import NOTICES, Notice
 from duoproxy.secret import Secret
 
@@ -70,9 +71,17 @@ class DialogueOptions:
 
 @frozen
 class AskStep:
-    """Show `text` to the user, and bring the answer."""
+    """Show `text` to the user, and bring the answer.
+
+    Attributes:
+        text: what is shown.
+        by_primary: the primary asks, before it has decided: the user has proven nothing yet.
+        wire: for `by_primary`: what the primary's protocol said beside the text.
+    """
 
     text: str
+    by_primary: bool = False
+    wire: object = None
 
 
 @frozen
@@ -90,6 +99,7 @@ class _Phase(enum.Enum):
 
     NEW = "new"
     BUSY = "busy"
+    QUESTIONED = "questioned by the primary"
     ASKING = "asking"
     TELLING = "telling"
     OVER = "over"
@@ -116,6 +126,7 @@ class Dialogue:
         options: DialogueOptions = DialogueOptions(),
         backoff: AutoBackoff | None = None,
         calling_station_id: str = "",
+        open_questions: OpenQuestions | None = None,
     ) -> None:
         """Prepare; nobody is asked anything yet.
 
@@ -128,14 +139,19 @@ class Dialogue:
             options: how the section talks with its users.
             backoff: the section's memory of refused questions; None: the automatic choice always asks.
             calling_station_id: what the device says of the station; empty when it says nothing.
+            open_questions: those of the section's users; None: the user is asked nowhere else.
         """
         self._request = request
         self._policy = policy
         self._primary = primary
+        self._stage = PasswordStage(request, policy, primary, tools)
+        self._choice: Choice = None
+        self._answers: list[Secret] = []
         self._second_factor = second_factor
         self._tools = tools
         self._options = options
         self._backoff = backoff
+        self._open_questions = open_questions if open_questions is not None else OpenQuestions()
         self._station = Station(request.device, calling_station_id, fold_case(request.duo_username))
         self._phase = _Phase.NEW
         self._proven: ProvenPassword | None = None
@@ -154,15 +170,24 @@ class Dialogue:
         self._enter(_Phase.NEW)
         return self._leave(await self._first_answer())
 
-    async def answer(self, text: Secret) -> Step:
-        """Take the answer to the last `AskStep` (`text`: decoded by the section's `pw_codec`); raises as `begin`."""
-        self._enter(_Phase.ASKING, _Phase.TELLING)
-        return self._leave(await self._next_answer(text))
+    async def answer(self, answer: Credential, wire: object = None) -> Step:
+        """Take the answer to the last `AskStep`; raises as `begin`.
+
+        Args:
+            answer: the text that was entered, decoded by the section's `pw_codec`; the primary may be answered by a
+                proof, too.
+            wire: what else came with it, for the primary; see `LoginRequest.wire`.
+        """
+        questioned = self._phase is _Phase.QUESTIONED
+        self._enter(_Phase.QUESTIONED, _Phase.ASKING, _Phase.TELLING)
+        return self._leave(await (self._answer_primary(answer, wire) if questioned else self._next_answer(answer)))
 
     def abandon(self) -> Outcome | None:
-        """End a dialogue whose user does not come back; None when it is over, or no password was proven."""
-        over, self._phase = self._phase is _Phase.OVER, _Phase.OVER
-        if over or self._proven is None:
+        """End a dialogue whose user does not come back; None when it is over, or nobody was asked anything."""
+        phase, self._phase = self._phase, _Phase.OVER
+        if phase is _Phase.QUESTIONED:
+            return self._stage.abandon()
+        if phase is _Phase.OVER or self._proven is None:
             return None
         return self._ended(
             self._enroll or reject(Cause.PROMPT_UNANSWERED, detail="The user did not come back with an answer.")
@@ -176,23 +201,35 @@ class Dialogue:
     def _leave(self, step: Step) -> Step:
         if isinstance(step, EndStep):
             self._phase = _Phase.OVER
+        elif step.by_primary:
+            self._phase = _Phase.QUESTIONED
         else:
             self._phase = _Phase.TELLING if self._enroll else _Phase.ASKING
         return step
 
     async def _first_answer(self) -> Step:
         request, policy = self._request, self._policy
-        choice: Choice = None
         if self._options.first_answer_is_factor:
             if not request.password.reveal_text().strip():
                 return EndStep(_no_factor_entered())
-            choice, policy = parse_word_or_passcode(request.password), evolve(policy, append=_NOTHING_APPENDED)
-        proven = await check_password(request, policy, self._primary, self._tools)
-        if isinstance(proven, Outcome):
-            return EndStep(proven)
-        self._proven, self._asked_at = proven, self._tools.clock()
-        exempt = exemption(request, policy, self._tools)
-        return self._end(exempt) if exempt else await self._second_stage(choice or proven.typed)
+            self._choice = parse_word_or_passcode(request.password)
+            policy = evolve(policy, append=_NOTHING_APPENDED)
+            self._stage = PasswordStage(request, policy, self._primary, self._tools)
+        return await self._after_primary(await self._stage.begin())
+
+    async def _answer_primary(self, answer: Credential, wire: object) -> Step:
+        if isinstance(answer, Secret):
+            self._answers.append(answer)
+        return await self._after_primary(await self._stage.answer(answer, wire))
+
+    async def _after_primary(self, checked: Checked) -> Step:
+        if isinstance(checked, Outcome):
+            return EndStep(checked)
+        if isinstance(checked, PrimaryQuestion):
+            return AskStep(checked.text, by_primary=True, wire=checked.wire)
+        self._proven, self._asked_at = checked, self._tools.clock()
+        exempt = exemption(self._request, self._policy, self._tools)
+        return self._end(exempt) if exempt else await self._second_stage(self._choice or checked.typed)
 
     async def _second_stage(self, choice: Choice) -> Step:
         login = self._second_factor.begin_login()
@@ -211,23 +248,31 @@ class Dialogue:
         self._enroll = outcome
         return self._ask_user(in_layout(outcome.user_message, self._options.prompt_format))
 
-    async def _next_answer(self, answer: Secret) -> Step:
+    async def _next_answer(self, answer: Credential) -> Step:
         if self._enroll is not None:
             return self._end(self._enroll)
         if self._asked is None:
             raise RuntimeError("a prompt was shown to nobody")
+        if isinstance(answer, PasswordProof):
+            return self._again(Notice.NOTHING_ENTERED, _no_factor_entered())
         repeated = self._is_password(answer)
         if repeated or not answer.reveal_text().strip():
+            self._tools.step("The user answers with the password once more." if repeated else "The answer is empty.")
             if self._options.same_answer_means_auto:
                 return await self._ask_duo(self._asked, None, unattended=repeated)
             return self._again(Notice.PASSWORD_AGAIN if repeated else Notice.NOTHING_ENTERED, _no_factor_entered())
-        return await self._ask_duo(self._asked, parse_answer(answer, self._prompt))
+        choice = parse_answer(answer, self._prompt)
+        self._tools.step(f"The user answers with {_described(choice)}.")
+        return await self._ask_duo(self._asked, choice)
 
     def _is_password(self, answer: Secret) -> bool:
-        """Whether an answer is the password field, or the password in it, once more; outer blanks do not hide it."""
+        """Whether an answer is the password field, the password in it, or what the primary was answered, once more;
+        outer blanks do not hide it.
+        """
         if self._options.first_answer_is_factor or self._proven is None:
             return False
-        known = (self._request.password, self._proven.password)
+        credentials = (self._request.credential, self._proven.password, *self._answers)
+        known = [one for one in credentials if isinstance(one, Secret)]
         # A list and not a generator: every comparison is made, whatever the first one says.
         return any([_stripped(answer) == _stripped(password) for password in known])  # noqa: C419
 
@@ -241,12 +286,21 @@ class Dialogue:
         held_back = self._held_back() if is_automatic(choice) else None
         if held_back is not None:
             return self._again(Notice.BACKED_OFF, held_back, unattended=unattended)
-        answer = await or_end(self._policy, put(query, asked.login, self._tools), asked_before=self._duo_has_judged)
+        answer = await self._put(asked, query)
         if isinstance(answer, Outcome):
             return self._end(answer)
         self._duo_has_judged = True
         self._note_for_backoff(query, answer)
         return self._judged(asked, query, answer)
+
+    async def _put(self, asked: _Asked, query: AuthQuery) -> AuthAnswer | Outcome:
+        if not self._open_questions.begin(query):
+            detail = f"{MAX_QUESTIONS_OF_USER} pushes or calls to this user wait for an answer already."
+            return reject(Cause.TOO_MANY_QUESTIONS, detail=detail, factor=query.factor.value)
+        try:
+            return await or_end(self._policy, put(query, asked.login, self._tools), asked_before=self._duo_has_judged)
+        finally:
+            self._open_questions.end(query)
 
     def _judged(self, asked: _Asked, query: AuthQuery, answer: AuthAnswer) -> Step:
         outcome = judge(query, answer)
@@ -307,6 +361,14 @@ _NOTHING_APPENDED = AppendMode(allow_concat=False)
 
 def _no_factor_entered() -> Outcome:
     return reject(Cause.FACTOR_MISSING, detail="The user entered nothing that Duo could be asked about.")
+
+
+def _described(choice: TypedFactor | PromptOption) -> str:
+    if isinstance(choice, PromptOption):
+        return f"option {choice.number}, {choice.factor.value}"
+    if choice.factor is Factor.PASSCODE:
+        return "a passcode, or a word that is none of ours"
+    return choice.factor.value if choice.factor is not None else "auto"
 
 
 def _stripped(secret: Secret) -> Secret:

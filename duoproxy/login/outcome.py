@@ -7,8 +7,27 @@ test reads that table.
 from __future__ import annotations
 
 import enum
+from collections.abc import Awaitable, Callable
 
 from attrs import frozen
+
+from duoproxy.login.request import LoginRequest
+
+
+@frozen
+class PrimaryQuestion:
+    """What a primary asks the user before it decides (a new password, the code of a token).
+
+    Attributes:
+        text: what the user is shown.
+        answer: takes the answer (the request that brings it) to the server that asked; gives its outcome, which may be
+            another question, or raises PrimaryUnreachable.
+        wire: what the primary's protocol said beside, for a server section of that protocol.
+    """
+
+    text: str
+    answer: Callable[[LoginRequest], Awaitable[PrimaryOutcome]]
+    wire: object = None
 
 
 @frozen
@@ -22,6 +41,8 @@ class PrimaryOutcome:
         wire: what the primary's protocol said beside (for RADIUS: its reply), for a server section of that protocol.
         alternative_is_safe: whether a second attempt with another password right now cannot lock the account; what
             append mode asks before it tries the whole string. A section that cannot know says None.
+        question: the primary has not decided yet, and asks. Whoever cannot ask the user takes it for the refusal that
+            the rest of this value says.
     """
 
     accepted: bool
@@ -29,6 +50,7 @@ class PrimaryOutcome:
     user_message: str = ""
     wire: object = None
     alternative_is_safe: bool | None = None
+    question: PrimaryQuestion | None = None
 
 
 class Verdict(enum.Enum):
@@ -57,6 +79,7 @@ class Cause(enum.Enum):
     FACTOR_REFUSED = "factor-refused"
     CODES_SENT = "codes-sent"
     BACKED_OFF = "backed-off"
+    TOO_MANY_QUESTIONS = "too-many-questions"
     PROMPT_UNANSWERED = "prompt-unanswered"
     FAILMODE_SECURE = "failmode-secure"
     PRIMARY_ONLY_REFUSED = "primary-only-refused"

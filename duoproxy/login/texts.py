@@ -29,6 +29,7 @@ USER_TEXTS: Mapping[Cause, str] = MappingProxyType(
         Cause.FACTOR_REFUSED: "Login request denied.",
         Cause.CODES_SENT: "New SMS passcodes sent. Log in again with one of them.",
         Cause.BACKED_OFF: "Your last login request was not approved, so no new one was sent. Please try again later.",
+        Cause.TOO_MANY_QUESTIONS: "You are being asked several times already. Answer there, or enter a passcode.",
         Cause.PROMPT_UNANSWERED: "",
         Cause.FAILMODE_SECURE: "The two-factor service cannot be reached. Please try again later.",
         Cause.PRIMARY_ONLY_REFUSED: "Two-factor authentication is not available. Please try again later.",

@@ -33,16 +33,17 @@ def unknown_state(device: str) -> str:
 def no_room(device: str, max_open: int) -> str:
     """A conversation that could not begin."""
     return (
-        f"Dropped a request from {device}: {max_open} EAP conversations are open, and a user waits in each of them. "
-        "Raise max_conversations if this machine has the memory."
+        f"Dropped a request from {device}: {max_open} EAP conversations are open, and in each of them a directory or a "
+        "user is being asked. Raise max_conversations if this machine has the memory."
     )
 
 
 def given_up_for_others(device: str, max_open: int) -> str:
     """The oldest unfinished conversation of a device made room for a new one."""
     return (
-        f"Gave up the oldest unfinished EAP conversation of {device}: {max_open} are open, and this device has the "
-        "most. If this is not an attack, look for a device or a supplicant that begins logins and leaves them."
+        f"Gave up the oldest unfinished EAP conversation of {device} for a newer one: {max_open} are open. If this is "
+        "not an attack, look for a device or a supplicant that begins logins and leaves them, or raise "
+        "max_conversations."
     )
 
 
@@ -72,8 +73,24 @@ def failed_after_the_answer(login_id: str, device: str, reason: str) -> str:
 
 
 def gave_up_before_the_answer(login_id: str, device: str, answer_s: float) -> str:
-    """The factors were right, and nobody came for the answer."""
+    """The answer took long, and nobody went on after it, as a peer must."""
+    return f"Login {login_id}: {device} had given up when the answer came after {answer_s:.0f} s. {_TIME_OUT}"
+
+
+def perhaps_gave_up_before_the_refusal(login_id: str, device: str, answer_s: float) -> str:
+    """The same, but what nobody went on after was a text for the user, who may have closed the window."""
     return (
-        f"Login {login_id}: {device} had given up when the answer came after {answer_s:.0f} s. Set its RADIUS time-out "
-        "so that time-out times tries is more than 60 seconds."
+        f"Login {login_id}: nothing more came from {device} after a refusal that took {answer_s:.0f} s: the user left "
+        f"without confirming it, or the device had given up. {_TIME_OUT}"
     )
+
+
+def began_again_before_the_answer(login_id: str, device: str, waited_s: float) -> str:
+    """A station began a new login while the user was asked about its last one."""
+    return (
+        f"Login {login_id}: the same station at {device} began a new login after {waited_s:.0f} s, before the answer "
+        f"to this one: the device or the client had given up. {_TIME_OUT} Give the client as long."
+    )
+
+
+_TIME_OUT = "Set the RADIUS time-out of the device so that time-out times tries is more than 60 seconds."

@@ -28,6 +28,7 @@ from duoproxy.eap_over_radius import (
 )
 from duoproxy.net import eap_sentences as sentences
 from duoproxy.net.eap_sessions import EapSessions, Session, Standing
+from duoproxy.net.eap_waiting import WhoWaits
 from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.net.radius_replies import refusal
@@ -37,6 +38,8 @@ from duoproxy.radius.packet import Attribute, Code
 from duoproxy.radius.retries import fingerprint
 from duoproxy.secret import Secret
 
+STOP_WAITS_FOR_RESPONSE_S: Final = 30.0
+"""A stop of the proxy waits only for peers that were told something since: the others may have gone."""
 SWEEP_S: Final = 5.0
 """Between two looks for conversations that are too old."""
 FINGERPRINT_KEY_BYTES: Final = 32
@@ -58,12 +61,12 @@ class EapLogin(Protocol):
 
     Attributes:
         login_id: its short unique name.
-        proven: the user has proved a password.
+        proven_user: who proved a password, always spelled in one way; empty: nobody (yet).
         accepted: both factors were right.
     """
 
     login_id: str
-    proven: bool
+    proven_user: str
     accepted: bool
 
     async def judge(self, identity: str, answer: Secret, received: ReceivedRequest, tunnel: str) -> Judgement:
@@ -78,10 +81,11 @@ class EapLogin(Protocol):
 
 @define(eq=False)
 class _Conversation:
-    """The machine, the login inside it, and how many seconds the last judgement took."""
+    """The machine, the login inside it, the last judgement, and how many seconds that took."""
 
     machine: EapAuthenticator
     login: EapLogin
+    judgement: Judgement | None = None
     judged_in_s: float = 0.0
 
 
@@ -124,12 +128,18 @@ class EapServer:
         self._key = random_bytes(FINGERPRINT_KEY_BYTES)
         self._log = Logger(namespace=section_name)
         self._limited = LimitedLog(self._log, reactor.seconds)
+        self._waiting = WhoWaits(self._log, self._limited, reactor.seconds)
         self._sweeping: Any = None
 
     @property
     def open_conversations(self) -> int:
         """How many conversations are not over."""
         return len(self._sessions)
+
+    @property
+    def waiting(self) -> int:
+        """How many conversations were told something a short time ago, and go on with the peer's next response."""
+        return self._sessions.open_since(self._reactor.seconds() - STOP_WAITS_FOR_RESPONSE_S)
 
     def start(self) -> None:
         """Begin to look for conversations that are too old."""
@@ -180,6 +190,8 @@ class EapServer:
         session, given_up = self._sessions.begin(device, conversation)
         for one in given_up:
             victim = one.device
+            if one.conversation is not None:
+                one.conversation.login.abandoned()
             self._limited.warn("evicted", victim, lambda: sentences.given_up_for_others(victim, self._max_open))  # noqa: B023
         if session is None:
             self._limited.warn("no room", device, lambda: sentences.no_room(device, self._max_open))
@@ -214,14 +226,20 @@ class EapServer:
             return refusal(received)
         action = actions[0] if actions else _SURPRISED
         while isinstance(action, JudgeAnswer):
-            login, machine = conversation.login, conversation.machine
-            tunnel = _described(machine, action.identity)
-            judgement = await login.judge(action.identity, action.answer, received, tunnel)
-            session.kept, now = login.proven, self._reactor.seconds()
-            conversation.judged_in_s = now - received.received_at
-            answered = machine.answer_judged(judgement, now)
+            judgement = await self._judged(conversation, action, received)
+            if conversation.login.proven_user:
+                self._sessions.spare(session, conversation.login.proven_user)
+            answered = conversation.machine.answer_judged(judgement, self._reactor.seconds())
             action = answered[0] if answered else _SURPRISED
         return self._replied(session, conversation, action, received)
+
+    async def _judged(self, conversation: _Conversation, asked: JudgeAnswer, received: ReceivedRequest) -> Judgement:
+        login, tunnel = conversation.login, _described(conversation.machine, asked.identity)
+        with self._waiting.answering(login.login_id, asked.identity, received):
+            judgement = await login.judge(asked.identity, asked.answer, received, tunnel)
+        conversation.judgement = judgement
+        conversation.judged_in_s = self._reactor.seconds() - received.received_at
+        return judgement
 
     def _replied(
         self, session: _Session, conversation: _Conversation, action: Action, received: ReceivedRequest
@@ -238,7 +256,9 @@ class EapServer:
         reason = action.reason if isinstance(action, Fail) else "a success that nobody decided"
         self._say_failed(session, conversation, reason)
         failure = (
-            Reply(Code.ACCESS_REJECT, reject_attributes(action)) if isinstance(action, Fail) and action.eap else None
+            Reply(Code.ACCESS_REJECT, reject_attributes(action), conversation.login.login_id)
+            if isinstance(action, Fail) and action.eap
+            else None
         )
         return self._ended(session, failure or refusal(received))
 
@@ -261,7 +281,7 @@ class EapServer:
             )
             return [*made, *login.granted(answered)]
 
-        return Reply(Code.ACCESS_ACCEPT, attributes)
+        return Reply(Code.ACCESS_ACCEPT, attributes, login.login_id)
 
     def _ended(self, session: _Session, reply: Reply) -> Reply:
         self._sessions.end(session, reply, self._reactor.seconds())
@@ -281,7 +301,7 @@ class EapServer:
         login.abandoned()
         if login.accepted:
             sentence = sentences.failed_after_the_answer(login.login_id, device, reason)
-            self._log.warn("{sentence}", sentence=sentence)
+            self._log.warn("{sentence}", sentence=sentence, login_id=login.login_id)
         elif not machine.answers:
             outer = machine.outer_identity
             self._limited.warn(
@@ -294,10 +314,10 @@ class EapServer:
         login, machine = conversation.login, conversation.machine
         login.abandoned()
         reasons = [action.reason for action in machine.timeout(now) if isinstance(action, Fail)]
-        if login.accepted:
-            sentence = sentences.gave_up_before_the_answer(login.login_id, session.device, conversation.judged_in_s)
-            self._log.warn("{sentence}", sentence=sentence)
-        elif not machine.answers:
+        if conversation.judgement is not None:
+            login_id, answer_s = login.login_id, conversation.judged_in_s
+            self._waiting.nobody_came(login_id, session.device, conversation.judgement, answer_s)
+        else:
             # Whoever begins logins and leaves them can do so by the thousand: one line a minute for each device.
             device, after = session.device, "; ".join(filter(None, [machine.summary, *reasons]))
             self._limited.warn(

@@ -2,8 +2,8 @@
 
 Owns what a State is worth: it is random, belongs to one device and to one step, and is used once. After its step the
 same request gets the same reply again; another request with it gets nothing. (The same request during the step joins it
-in `duoproxy.radius.retries`.) Owns also who has to go when there are too many: the oldest that nobody proved a password
-in, of the device that has the most. What a conversation is, it does not know; it is fed time and has no clock.
+in `duoproxy.radius.retries`.) Who has to go when there are too many says `duoproxy.net.eap_room`. What a conversation
+is, it does not know; it is fed time and has no clock.
 
 Source: RFC 2865 §5.24, RFC 3579 §2.6.1; reference §10.3.
 """
@@ -17,6 +17,7 @@ from typing import Final, Generic, TypeVar
 
 from attrs import define, field, frozen
 
+from duoproxy.net.eap_room import EapRoom
 from duoproxy.net.radius_messages import Reply
 
 MAX_OPEN: Final = 10_000
@@ -38,13 +39,11 @@ class Session(Generic[T]):
     Attributes:
         device: the address of the device that it belongs to.
         conversation: the conversation itself; None when it is over.
-        kept: the user has proved a password: it is not given up for others.
         busy: a step is in progress.
     """
 
     device: str
     conversation: T | None
-    kept: bool = False
     busy: bool = False
     _state: bytes = b""
     _fingerprint: bytes | None = None
@@ -90,15 +89,17 @@ class EapSessions(Generic[T]):
             max_open: how many may be open at once.
         """
         self._random_bytes = random_bytes
-        self._max_open = max_open
-        self._open = 0
-        self._by_device: dict[str, OrderedDict[Session[T], None]] = {}
+        self._room: EapRoom[Session[T]] = EapRoom(max_open)
         self._by_state: dict[bytes, Session[T]] = {}
         self._ended: OrderedDict[Session[T], None] = OrderedDict()
 
     def __len__(self) -> int:
         """The number of open conversations."""
-        return self._open
+        return len(self._room)
+
+    def open_since(self, moment: float) -> int:
+        """Count the open ones that were answered at `moment` (seconds, monotonic) or later, and wait for their peer."""
+        return sum(not session.busy and session._replied_at >= moment for session in self._room)
 
     @property
     def remembered(self) -> int:
@@ -113,18 +114,18 @@ class EapSessions(Generic[T]):
             conversation: anything.
 
         Returns:
-            the session, or None when there is no room: all the others are in use; and those that were given up for it.
+            the session, or None when there is no room: a step is in progress in all the others; and those that were
+            given up for it.
         """
         given_up: list[Session[T]] = []
-        while self._open >= self._max_open:
-            victim = self._oldest_unfinished(device)
+        while self._room.full:
+            victim = self._room.next_to_go(device)
             if victim is None:
                 return None, given_up
             self._give_up(victim)
             given_up.append(victim)
         session = Session(device, conversation, busy=True)
-        self._by_device.setdefault(device, OrderedDict())[session] = None
-        self._open += 1
+        self._room.enter(session)
         return session, given_up
 
     def find(self, state: bytes, device: str, its_fingerprint: bytes | None, now: float) -> Found[T]:
@@ -151,6 +152,11 @@ class EapSessions(Generic[T]):
             return Found(Standing.STRANGE)
         session.busy, session._fingerprint = True, its_fingerprint
         return Found(Standing.NEXT, session)
+
+    def spare(self, session: Session[T], user: str) -> None:
+        """Note that `user` proved a password in a conversation: it is not given up for others without need."""
+        if session.conversation is not None:
+            self._room.spare(session, user)
 
     def go_on(self, session: Session[T], make_reply: Callable[[bytes], Reply], until: float, now: float) -> Reply:
         """End a step with a challenge.
@@ -193,8 +199,7 @@ class EapSessions(Generic[T]):
                 break
             del self._ended[oldest]
             self._forget(oldest)
-        sessions = [session for of_device in self._by_device.values() for session in of_device]
-        late = [session for session in sessions if not session.busy and now >= session._until]
+        late = [session for session in self._room if not session.busy and now >= session._until]
         for session in late:
             self._give_up(session)
         return late
@@ -206,29 +211,13 @@ class EapSessions(Generic[T]):
         session._reply, session._replied_at = reply, now
         session._state, session._fingerprint, session.busy = b"", None, False
 
-    def _oldest_unfinished(self, newcomer: str) -> Session[T] | None:
-        """Find who has to go; the one that is to come is counted for its device."""
-
-        def share(device: str) -> int:
-            return len(self._by_device[device]) + (device == newcomer)
-
-        for device in sorted(self._by_device, key=share, reverse=True):
-            for session in self._by_device[device]:
-                if not (session.busy or session.kept):
-                    return session
-        return None
-
     def _give_up(self, session: Session[T]) -> None:
         """Forget an open one; its conversation stays in it for the caller to end."""
         self._close(session)
         self._forget(session)
 
     def _close(self, session: Session[T]) -> None:
-        of_device = self._by_device[session.device]
-        del of_device[session]
-        if not of_device:
-            del self._by_device[session.device]
-        self._open -= 1
+        self._room.leave(session)
         self._by_state.pop(session._state, None)
 
     def _forget(self, session: Session[T]) -> None:

@@ -14,14 +14,16 @@ from duoproxy.eap.actions import Accept, Ask, Judgement, Refuse
 from duoproxy.errors import RemoteProtocolError
 from duoproxy.login.auto_backoff import AutoBackoff
 from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, EndStep, Step
+from duoproxy.login.open_questions import OpenQuestions, account_of
 from duoproxy.login.outcome import Outcome, Verdict
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_messages import ReceivedRequest
 from duoproxy.radius.attributes import AttributeId, Type, first
+from duoproxy.radius.credentials import MICROSOFT
 from duoproxy.radius.packet import Attribute
-from duoproxy.radius.relay import MICROSOFT, DeviceRequest
+from duoproxy.radius.relay import DeviceRequest
 from duoproxy.secret import Secret
 from duoproxy.sections.contracts import Environment
 from duoproxy.sections.login_shell import LoginShell, LoginShellSettings, decoded_name, hidden_characters
@@ -69,6 +71,7 @@ class EapLogins(LoginShell):
         self.eap_settings = eap_settings
         self._primary = primary
         self._second_factor = second_factor
+        self._open_questions = OpenQuestions()
 
     def begin(self) -> EapLogin:
         """Begin a login; nothing is known of it yet."""
@@ -119,6 +122,7 @@ class EapLogins(LoginShell):
             self.eap_settings.dialogue,
             self.eap_settings.backoff,
             station.decode("utf-8", "replace"),
+            self._open_questions,
         )
 
     async def step(self, dialogue: Dialogue, answer: Secret | None, login_id: str) -> Step:
@@ -131,6 +135,10 @@ class EapLogins(LoginShell):
         """Read the clock (seconds, monotonic)."""
         seconds: float = self._environment.reactor.seconds()
         return seconds
+
+    def note(self, login_id: str, step: str) -> None:
+        """Tell a step of a login."""
+        self._environment.login_step(login_id, step)
 
     def log_begin(self, request: LoginRequest, how: str) -> None:
         """Write that a login begins."""
@@ -151,13 +159,14 @@ class EapLogin:
 
     Attributes:
         login_id: its short unique name.
-        proven: the user has proved a password (or, where none is checked, somebody was asked for a factor).
+        proven_user: the account that proved a password (or that, where none is checked, was asked for a factor);
+            empty: none (yet).
         accepted: both factors were right.
     """
 
     def __init__(self, logins: EapLogins, login_id: str) -> None:
         self.login_id = login_id
-        self.proven = False
+        self.proven_user = ""
         self.accepted = False
         self._logins = logins
         self._request: LoginRequest | None = None
@@ -193,15 +202,20 @@ class EapLogin:
 
     def _judgement(self, step: Step) -> Judgement:
         if isinstance(step, AskStep):
-            self.proven = True
+            self._proved()
+            self._logins.note(self.login_id, "The user is shown a prompt.")
             return Ask(step.text)
         outcome = step.outcome
         self._end(outcome)
         if outcome.verdict is Verdict.ACCEPT:
-            self.proven = self.accepted = True
+            self._proved()
+            self.accepted = True
             return Accept()
         shown = outcome.user_message if self._logins.eap_settings.failure_text else ""
         return Refuse(shown or None)
+
+    def _proved(self) -> None:
+        self.proven_user = account_of(self._request.username) if self._request is not None else ""
 
     def _end(self, outcome: Outcome) -> None:
         self._outcome = outcome

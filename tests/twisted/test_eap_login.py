@@ -17,6 +17,7 @@ from duoproxy.eap.methods.peap import PeapSettings, peap_registry
 from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
 from duoproxy.login.auto_backoff import AutoBackoff
 from duoproxy.login.dialogue import DialogueOptions
+from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER
 from duoproxy.login.outcome import PrimaryOutcome
 from duoproxy.login.policy import Failmode, LoginPolicy, PrimaryDown
 from duoproxy.net.eap_server import EapServer
@@ -195,6 +196,20 @@ class EapLoginTests(SynchronousTestCase):
         self.assertEqual(reply.code, Code.ACCESS_ACCEPT)
         self.assert_keys(reply, last)
         self.assertEqual(len(self.duo.asked), 1)
+
+    def test_one_user_has_only_so_many_pushes_at_once(self) -> None:
+        """One valid password does not buy a telephone that never stops; and what is refused leaves its place."""
+        self.duo = SlowDuo()
+        self.begin()
+        for _ in range(MAX_QUESTIONS_OF_USER):
+            self.assertIsNone(self.log_in(PASSWORD, "push")[0])
+        reply, log = self.log_in(PASSWORD, "phone", identity=b"CORP\\Alice")
+        assert reply is not None
+        self.assertEqual(reply.code, Code.ACCESS_REJECT)
+        self.assertIn("factor=phone result=reject cause=too-many-questions", log)
+        self.assertIn("8 pushes or calls to this user wait for an answer already.", log)
+        self.assertEqual(len(self.duo.asked), MAX_QUESTIONS_OF_USER)
+        self.assertIsNone(self.log_in(PASSWORD, "push", identity=b"bob")[0])
 
     def test_an_accept_that_was_lost_is_given_again_and_nothing_is_asked_again(self) -> None:
         """The same step with new identifiers, after its end: the cached reply, keys hidden anew."""

@@ -19,6 +19,7 @@ from duoproxy.eap.actions import (
     Fail,
     JudgeAnswer,
     Judgement,
+    Refuse,
     SendRequest,
     SessionKeys,
     Succeed,
@@ -85,7 +86,7 @@ class Login:
 
     judgement: Any = field(factory=Accept)
     login_id: str = "l0g1n"
-    proven: bool = False
+    proven_user: str = ""
     accepted: bool = False
     ended: int = 0
 
@@ -94,7 +95,7 @@ class Login:
             await self.judgement
         if isinstance(self.judgement, Exception):
             raise self.judgement
-        self.proven = True
+        self.proven_user = "alice"
         self.accepted = isinstance(self.judgement, Accept)
         judged: Judgement = self.judgement
         return judged
@@ -308,39 +309,126 @@ class EapServerTests(SynchronousTestCase):
         self.server.stop()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_a_device_that_gave_up_before_the_answer_is_named(self) -> None:
-        """The user approved, and nobody came for the rest."""
+    def nobody_goes_on_after(self, judgement: Judgement, answer_s: float) -> str:
+        """The log of a listener of its own, when no request comes after an answer that took so long."""
+        self.setUp()
         self.server.start()
         state = self.state_after_first_step(JUDGE, REQUEST)
-        self.clock.advance(SWEEP_S)
         self.login.judgement = Deferred()
-        waiting = Deferred.fromCoroutine(self.server.handle(request((Type.STATE, state), eap=ANSWER)))
-        self.clock.advance(31)
-        pending, self.login.judgement = self.login.judgement, Accept()
+        received = evolve(request((Type.STATE, state), eap=ANSWER), received_at=self.clock.seconds())
+        waiting = Deferred.fromCoroutine(self.server.handle(received))
+        self.clock.advance(answer_s)
+        pending, self.login.judgement = self.login.judgement, judgement
         pending.callback(None)
         self.successResultOf(waiting)
         with capturedLogs() as events:
             self.clock.pump([SWEEP_S] * 12)
-        self.assertIn(
-            "Login l0g1n: 10.0.0.1 had given up when the answer came after 36 s.",
-            "".join(format_line(event) for event in events),
-        )
+        self.server.stop()
+        self.assertEqual(self.server.open_conversations, 0)
+        return "".join(format_line(event) for event in events)
+
+    def test_a_device_that_gave_up_before_the_answer_is_named(self) -> None:
+        """The user approved, or refused, and nobody came for the rest."""
+        for judgement in (Accept(), Refuse()):
+            log = self.nobody_goes_on_after(judgement, 31)
+            self.assertIn("Login l0g1n: 10.0.0.1 had given up when the answer came after 31 s. Set the RADIUS", log)
+
+    def test_after_a_text_for_the_user_it_is_not_certain_who_gave_up(self) -> None:
+        """The window may have been closed."""
+        log = self.nobody_goes_on_after(Refuse("Login timed out."), 60)
+        self.assertIn("nothing more came from 10.0.0.1 after a refusal that took 60 s: the user left", log)
+
+    def test_nobody_is_named_after_a_question_to_the_user(self) -> None:
+        """The user need not answer."""
+        self.assertEqual(self.nobody_goes_on_after(Ask("factor?"), 31), "")
+
+    def test_after_a_quick_answer_it_was_no_time_out(self) -> None:
+        """Whoever was let in, and did not go on, has a supplicant to look at; a refused one may just be gone."""
+        log = self.nobody_goes_on_after(Accept(), 0.2)
+        self.assertIn("were right, but the tunnel failed at its end: nothing more came.", log)
+        self.assertEqual(self.nobody_goes_on_after(Refuse("no"), 0.2), "")
+
+    def test_a_device_is_named_once_a_minute(self) -> None:
+        """Users of a device that gives up too early are many."""
+        self.server.start()
+        waiting = []
+        pending: Deferred[None] = Deferred()
+        self.login.judgement = pending
+        for _ in range(3):
+            state = self.state_after_first_step(JUDGE, Fail(b"", "x"))
+            self.machine.script = [JUDGE]
+            waiting.append(Deferred.fromCoroutine(self.server.handle(request((Type.STATE, state), eap=ANSWER))))
+        self.clock.advance(31)
+        self.login.judgement = Refuse()
+        self.machine.script = [REQUEST] * 3
+        pending.callback(None)
+        with capturedLogs() as events:
+            self.clock.pump([SWEEP_S] * 12)
+        self.assertEqual([format_line(event).count("had given up") for event in events], [1])
         self.server.stop()
 
-    def test_when_there_is_no_room_the_oldest_goes_and_then_nobody_comes_in(self) -> None:
-        """An unfinished one is given up; those with a proven password stay."""
+    def test_a_station_that_begins_again_while_its_user_is_asked_names_its_device(self) -> None:
+        """The client gave up before the answer: told at once, and not for another station, user or device."""
+        mine = (31, b"02-00-00-00-00-01")
+        for attribute, host, named in (
+            (mine, "10.0.0.1", True),
+            ((31, b"02-00-00-00-00-02"), "10.0.0.1", False),
+            (mine, "10.0.0.2", False),
+            ((31, b""), "10.0.0.1", False),
+        ):
+            self.server = self.make()
+            asked: Deferred[None] = Deferred()
+            self.login.judgement = asked
+            state = self.state_after_first_step(JUDGE)
+            first_login = Deferred.fromCoroutine(self.server.handle(request(mine, (Type.STATE, state), eap=ANSWER)))
+            self.clock.advance(15)
+            self.machine.script = [REQUEST]
+            reply, _ = self.ask(request(host=host))
+            assert reply is not None
+            [state] = all_values(reply.attributes_for(request()), Type.STATE)
+            self.machine.script = [JUDGE, REQUEST]
+            with capturedLogs() as events:
+                second = Deferred.fromCoroutine(
+                    self.server.handle(request(attribute, (Type.STATE, state), eap=ANSWER, host=host))
+                )
+            log = "".join(format_line(event) for event in events)
+            self.assertEqual("the same station at 10.0.0.1 began a new login after 15 s" in log, named, log)
+            for one in (first_login, second):
+                one.addErrback(lambda _: None)
+                one.cancel()
+            asked.addErrback(lambda _: None)
+
+    def test_when_there_is_no_room_the_oldest_goes_unless_it_is_being_answered(self) -> None:
+        """An unfinished one is given up, and its login ended; one whose user is being asked is not."""
         self.server = self.make(max_open=1)
         old = self.state_after_first_step()
         self.machine.script = [REQUEST]
         reply, log = self.ask(request())
         assert reply is not None
-        self.assertIn("Gave up the oldest unfinished EAP conversation of 10.0.0.1: 1 are open", log)
+        self.assertIn("Gave up the oldest unfinished EAP conversation of 10.0.0.1 for a newer one: 1 are open", log)
+        self.assertEqual(self.login.ended, 1)
         self.assertEqual(self.reply_to(request((Type.STATE, old), eap=ANSWER))[0], Code.ACCESS_REJECT)
-        self.login.judgement = Ask("factor?")
+        self.login.judgement = Deferred()
         self.machine.script = [JUDGE, REQUEST]
         [state] = all_values(reply.attributes_for(request()), Type.STATE)
-        self.ask(request((Type.STATE, state), eap=ANSWER))
-        self.machine.script = [REQUEST]
+        waiting = Deferred.fromCoroutine(self.server.handle(request((Type.STATE, state), eap=ANSWER)))
+        self.machine.script = [REQUEST, REQUEST]
         reply, log = self.ask(request())
         self.assertIsNone(reply)
         self.assertIn("Raise max_conversations if this machine has the memory.", log)
+        waiting.addErrback(lambda _: None)
+        waiting.cancel()
+
+    def test_who_proved_a_password_goes_after_strangers(self) -> None:
+        """A newer conversation in which nobody did is given up for a newcomer before it."""
+        self.server = self.make(max_open=4)
+        self.login.judgement = Ask("factor?")
+        state = self.state_after_first_step(JUDGE, REQUEST)
+        _, attributes = self.reply_to(request((Type.STATE, state), eap=ANSWER))
+        strangers = [self.state_after_first_step() for _ in range(4)]
+        self.machine.script = [REQUEST]
+        self.assertEqual(self.server.open_conversations, 4)
+        self.assertEqual(self.reply_to(request((Type.STATE, strangers[0]), eap=ANSWER))[0], Code.ACCESS_REJECT)
+        self.assertEqual(
+            self.reply_to(request((Type.STATE, attributes[Type.STATE]), eap=ANSWER))[0], Code.ACCESS_CHALLENGE
+        )

@@ -74,6 +74,8 @@ DIRECTORY_SENTENCES = (
     eap.nothing_more_came(LOGIN_ID, DEVICE, "alice", "PEAPv1, no TLS; given up, the method goes on"),
     eap.failed_after_the_answer(LOGIN_ID, DEVICE, "no Result TLV in the answer"),
     eap.gave_up_before_the_answer(LOGIN_ID, DEVICE, 31),
+    eap.perhaps_gave_up_before_the_refusal(LOGIN_ID, DEVICE, 60),
+    eap.began_again_before_the_answer(LOGIN_ID, DEVICE, 15),
     expiry_sentence(12, EAP_SERVER),
     expiry_sentence(-1, EAP_SERVER),
     "{}. {}.".format(*ldap.group_missing("CN=VPN Users,OU=Groups,DC=corp,DC=example")),

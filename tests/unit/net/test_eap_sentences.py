@@ -20,12 +20,12 @@ def test_each_sentence_literally() -> None:
         "the proxy was restarted, or the device sent one conversation to two proxies: let it keep to one."
     )
     assert sentences.no_room("10.1.2.20", 10) == (
-        "Dropped a request from 10.1.2.20: 10 EAP conversations are open, and a user waits in each of them. Raise "
-        "max_conversations if this machine has the memory."
+        "Dropped a request from 10.1.2.20: 10 EAP conversations are open, and in each of them a directory or a user is "
+        "being asked. Raise max_conversations if this machine has the memory."
     )
     assert sentences.given_up_for_others("10.1.2.20", 10) == (
-        "Gave up the oldest unfinished EAP conversation of 10.1.2.20: 10 are open, and this device has the most. If "
-        "this is not an attack, look for a device or a supplicant that begins logins and leaves them."
+        "Gave up the oldest unfinished EAP conversation of 10.1.2.20 for a newer one: 10 are open. If this is not an "
+        "attack, look for a device or a supplicant that begins logins and leaves them, or raise max_conversations."
     )
     assert sentences.conversation_failed("5f2a91c07e", "10.1.2.20", "alice", "unknown ca") == (
         "Login 5f2a91c07e from 10.1.2.20: the EAP conversation of 'alice' failed before a password came: unknown ca."
@@ -39,6 +39,16 @@ def test_each_sentence_literally() -> None:
         "no Result TLV. The user was not let in; look at the settings of the supplicant."
     )
     assert sentences.gave_up_before_the_answer("5f2a91c07e", "10.1.2.20", 31.2) == (
-        "Login 5f2a91c07e: 10.1.2.20 had given up when the answer came after 31 s. Set its RADIUS time-out so that "
-        "time-out times tries is more than 60 seconds."
+        "Login 5f2a91c07e: 10.1.2.20 had given up when the answer came after 31 s. Set the RADIUS time-out of the "
+        "device so that time-out times tries is more than 60 seconds."
+    )
+    assert sentences.perhaps_gave_up_before_the_refusal("5f2a91c07e", "10.1.2.20", 60.2) == (
+        "Login 5f2a91c07e: nothing more came from 10.1.2.20 after a refusal that took 60 s: the user left without "
+        "confirming it, or the device had given up. Set the RADIUS time-out of the device so that time-out times tries "
+        "is more than 60 seconds."
+    )
+    assert sentences.began_again_before_the_answer("5f2a91c07e", "10.1.2.20", 15.0) == (
+        "Login 5f2a91c07e: the same station at 10.1.2.20 began a new login after 15 s, before the answer to this one: "
+        "the device or the client had given up. Set the RADIUS time-out of the device so that time-out times tries is "
+        "more than 60 seconds. Give the client as long."
     )

@@ -175,14 +175,22 @@ def test_when_full_the_oldest_unfinished_of_the_largest_device_is_given_up() -> 
 
 
 def test_who_proved_a_password_or_is_being_answered_is_not_given_up() -> None:
-    """Of the others there is none: the new one finds no room."""
+    """A proved password is given up only when nobody else waits; a step in progress never: there is no room."""
     sessions = make(max_open=2)
-    kept = opened(sessions)
-    kept.kept = True
-    asked(sessions, kept)
-    opened(sessions)
+    proved = opened(sessions, name="proved")
+    sessions.spare(proved, "alice")
+    asked(sessions, proved)
+    asked(sessions, opened(sessions, name="stranger"))
+    ringing, given_up = sessions.begin(NAS, "rings")
+    assert [one.conversation for one in given_up] == ["stranger"]
+    assert ringing is not None
+    _, given_up = sessions.begin(NAS, "rings too")
+    assert [one.conversation for one in given_up] == ["proved"]
     assert sessions.begin(NAS, "new") == (None, [])
     assert len(sessions) == 2
+    sessions.end(ringing, None, 1.0)
+    sessions.spare(ringing, "alice")
+    assert len(sessions) == 1
 
 
 def test_a_given_up_conversation_is_not_found_any_more() -> None:
@@ -222,4 +230,4 @@ def test_nothing_is_left_behind() -> None:
             sessions.find(state, NAS if number % 2 else OTHER_NAS, ONE, 1.0)
             sessions.end(session, ACCEPT if number % 4 else None, 1.0)
     sessions.expire(FAR)
-    assert (sessions._by_state, sessions._by_device, len(sessions), sessions.remembered) == ({}, {}, 0, 0)
+    assert (sessions._by_state, list(sessions._room), len(sessions), sessions.remembered) == ({}, [], 0, 0)
