@@ -15,6 +15,8 @@ SYSLOG_FACILITIES = (
     *(f"LOG_LOCAL{number}" for number in range(8)),
 )
 
+MAX_SHUTDOWN_GRACE_S = 600
+
 
 @settings
 class MainSettings(DuoConnectionSettings):
@@ -96,6 +98,15 @@ class MainSettings(DuoConnectionSettings):
         default=10_000,
         help="Logins that may wait for Duo or the primary at the same time; each needs about one open connection.",
         example="20000",
+    )
+    shutdown_grace: int = option(
+        Integer(0, MAX_SHUTDOWN_GRACE_S),
+        default=60,
+        unit="seconds",
+        help="How long a stop waits for logins that have begun. New ones go unanswered meanwhile, so that devices go "
+        "to another proxy; what has no end by then is rejected.",
+        example="20",
+        inherited=False,
     )
 
 

@@ -1,19 +1,21 @@
-"""Where the log goes: file with rotation, standard output, syslog.
+"""Where the log goes: file with rotation, standard output, syslog; and where events go.
 
-Options `debug`, `log_dir`, `log_max_size`, `log_max_files`, `log_stdout`, `log_syslog` and `syslog_facility` of
-`[main]` (reference: the Duo Authentication Proxy's `authproxy.log`). Writing never raises: a full disk must not end a
-login.
+Options `debug`, `log_dir`, `log_max_size`, `log_max_files`, `log_stdout`, `log_syslog`, `syslog_facility` and
+`log_auth_events` of `[main]` (reference: the Duo Authentication Proxy's `authproxy.log`). Writing never raises: a full
+disk must not end a login.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 import syslog
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from attrs import frozen
 from twisted.logger import (
     FilteringLogObserver,
     ILogFilterPredicate,
@@ -23,17 +25,18 @@ from twisted.logger import (
     LogLevelFilterPredicate,
     PredicateResult,
 )
-from twisted.python.logfile import LogFile
 from zope.interface import implementer
 
 from duoproxy.config.problems import Problem, Severity
 from duoproxy.errors import ConfigError
 from duoproxy.sections.main import MainSettings
+from duoproxy.service.auth_events import event_sink, ignore_event
+from duoproxy.service.log_files import FOLDER_MODE, LogFile
 from duoproxy.service.log_text import format_line
+from duoproxy.service.syslog_socket import DEV_LOG, SyslogSocket
 
 LOG_NAME = "authproxy.log"
 EVENTS_NAME = "authevents.log"
-LOG_MODE = 0o640
 
 _SYSLOG_PRIORITIES = {
     LogLevel.debug: syslog.LOG_DEBUG,
@@ -44,36 +47,13 @@ _SYSLOG_PRIORITIES = {
 }
 
 
-def rotating_file(folder: Path, name: str, max_bytes: int, max_files: int) -> LogFile:
-    """Open a log file that is renamed to `name.1`, `name.2` … when it reaches `max_bytes` (0: never).
-
-    Args:
-        folder: where; made when missing.
-        name: file name.
-        max_bytes: size at which it rotates.
-        max_files: how many rotated files are kept; 0 keeps all.
-
-    Raises:
-        ConfigError: the folder or file cannot be written.
-    """
-    try:
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return LogFile(
-            name, str(folder), rotateLength=max_bytes or None, defaultMode=LOG_MODE, maxRotatedFiles=max_files or None
-        )
-    except OSError as fault:
-        what = f"the log file {folder / name} cannot be written: {fault.strerror}"
-        remedy = "Name a folder that the service user may write to, or set log_stdout=true."
-        raise ConfigError([Problem(Severity.ERROR, "", None, "main", "log_dir", what, remedy)]) from fault
-
-
-def file_writer(file: LogFile | TextIO) -> Callable[[str], None]:
-    """Make a function that writes text to `file` and never raises; what could not be written is lost."""
+def stream_writer(stream: TextIO) -> Callable[[str], None]:
+    """Make a function that writes text to `stream` and never raises; what could not be written is lost."""
 
     def write(text: str) -> None:
         try:
-            file.write(text)
-            file.flush()
+            stream.write(text)
+            stream.flush()
         except (OSError, ValueError):
             return
 
@@ -93,14 +73,15 @@ class _TextObserver:
 
 @implementer(ILogObserver)
 class _SyslogObserver:
-    """Sends one line for each event to syslog."""
+    """Sends each event to syslog, every line of it as one of its own."""
 
-    def __init__(self, facility: str) -> None:
-        syslog.openlog("duoauthproxy", syslog.LOG_PID, getattr(syslog, facility))
+    def __init__(self, send: Callable[[int, str], None]) -> None:
+        self._send = send
 
     def __call__(self, event: LogEvent) -> None:
         priority = _SYSLOG_PRIORITIES.get(event.get("log_level", LogLevel.info), syslog.LOG_INFO)
-        syslog.syslog(priority, format_line(event).rstrip("\n"))
+        for line in format_line(event).splitlines():
+            self._send(priority, line)
 
 
 @implementer(ILogFilterPredicate)
@@ -121,36 +102,76 @@ def make_observer(observe: ILogObserver, debug: bool) -> ILogObserver:
     return FilteringLogObserver(observe, [LogLevelFilterPredicate(defaultLogLevel=LogLevel.info), _Quiet()])
 
 
-@frozen
 class Logs:
-    """The open log of a service.
+    """The logs of a service.
 
     Attributes:
         observers: what twisted.logger hands events to.
-        files: the files behind them.
+        event_sink: what sections give authentication events to.
     """
 
-    observers: tuple[ILogObserver, ...]
-    files: tuple[LogFile, ...]
+    def __init__(self, main: MainSettings, folder: Path, syslog_path: Path = DEV_LOG) -> None:
+        """Prepare what `[main]` asks for; nothing is opened yet.
+
+        Args:
+            main: its settings.
+            folder: where the files are.
+            syslog_path: where syslog listens.
+        """
+        self._folder = folder
+        self._files: list[LogFile] = []
+        write = stream_writer(sys.stdout) if main.log_stdout else self._file(LOG_NAME, main)
+        observers = [make_observer(_TextObserver(write), main.debug)]
+        self._syslog = SyslogSocket(getattr(syslog, main.syslog_facility), syslog_path)
+        if main.log_syslog:
+            observers.append(make_observer(_SyslogObserver(self._syslog.send), main.debug))
+        self.observers: tuple[ILogObserver, ...] = tuple(observers)
+        self.event_sink: Callable[[Mapping[str, object]], None] = ignore_event
+        if main.log_auth_events:
+            self.event_sink = event_sink(self._file(EVENTS_NAME, main), socket.gethostname(), time.time)
+
+    def _file(self, name: str, main: MainSettings) -> Callable[[str], None]:
+        file = LogFile(self._folder / name, main.log_max_size, main.log_max_files)
+        self._files.append(file)
+        return file.write
+
+    def open(self) -> None:
+        """Open the files, as the user that this process is now.
+
+        Raises:
+            ConfigError: a log file cannot be written.
+        """
+        for file in self._files:
+            try:
+                self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+                file.open()
+            except OSError as fault:
+                raise ConfigError([_cannot_be_written(file.path, fault)]) from fault
+
+    def reopen(self) -> list[str]:
+        """Open the files anew, since somebody else has renamed them.
+
+        Returns:
+            a sentence for each file that could not be; what is written goes on into the one that was open.
+        """
+        sentences = []
+        for file in self._files:
+            try:
+                file.open()
+            except OSError as fault:
+                sentences.append(str(_cannot_be_written(file.path, fault)))
+        return sentences
 
     def close(self) -> None:
         """Close the files; what is logged afterwards is lost."""
-        for file in self.files:
+        self._syslog.close()
+        for file in self._files:
             file.close()
 
 
-def open_logs(main: MainSettings, log_folder: Path) -> Logs:
-    """Open what `[main]` asks for.
-
-    Raises:
-        ConfigError: a log file cannot be written.
-    """
-    files: tuple[LogFile, ...] = ()
-    target: LogFile | TextIO = sys.stdout
-    if not main.log_stdout:
-        target = rotating_file(log_folder, LOG_NAME, main.log_max_size, main.log_max_files)
-        files = (target,)
-    observers = [make_observer(_TextObserver(file_writer(target)), main.debug)]
-    if main.log_syslog:
-        observers.append(make_observer(_SyslogObserver(main.syslog_facility), main.debug))
-    return Logs(tuple(observers), files)
+def _cannot_be_written(path: Path, fault: OSError) -> Problem:
+    what = f"the log file {path} cannot be written: {fault.strerror}"
+    remedy = "Name a folder that the service user may write to, or set log_stdout=true."
+    if isinstance(fault, PermissionError) and path.exists():
+        remedy = f"Look at it with ls -l {path.parent}, and remove it or give it back: chown {os.geteuid()} {path}"
+    return Problem(Severity.ERROR, "", None, "main", "log_dir", what, remedy)

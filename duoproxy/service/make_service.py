@@ -1,42 +1,47 @@
 """From a configuration file to a running service: the wiring of `twistd duoauthproxy`.
 
-Order: read the configuration (all problems together), open the logs, make the sections, take the addresses; only then
-become a daemon. A start that cannot be prints what is wrong on stderr and ends with status 1.
+Order: read the configuration (all problems together), make the sections, take the addresses, give up root's rights,
+open the logs; only then become a daemon. A start that cannot be prints what is wrong on stderr and ends with status 1.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from twisted.application.service import Service
-from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, Logger
 from zope.interface import implementer
 
-from duoproxy import __version__
 from duoproxy.config.validate import Configuration, ConfiguredSection, load_configuration
 from duoproxy.duoapi.messages import Generation
-from duoproxy.errors import ConfigError, DuoproxyError, ListenError
+from duoproxy.errors import ConfigError, DuoproxyError
 from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.radius.dictionary import Dictionary
-from duoproxy.sections.contracts import ClientSection, Environment, Section, ServerSection
+from duoproxy.sections.contracts import Environment
 from duoproxy.sections.registry import Registry, load_registry
-from duoproxy.service.auth_events import event_sink, ignore_event
+from duoproxy.service.auth_events import ignore_event
 from duoproxy.service.descriptors import logins_that_fit, raise_descriptor_limit
-from duoproxy.service.logs import EVENTS_NAME, file_writer, open_logs, rotating_file
+from duoproxy.service.launcher import launcher_of
+from duoproxy.service.logs import Logs
+from duoproxy.service.notify import notifier_for_process
 from duoproxy.service.options import Options, configuration_path
+from duoproxy.service.oversight import Oversight
 from duoproxy.service.places import Places
+from duoproxy.service.privileges import PrivilegeFault, become, find_identity, make_folder_for
+from duoproxy.service.proxy_service import ProxyService
+from duoproxy.service.signals import StopSignals, install_reopen_signal
 
 __all__ = ["Options", "ProxyService", "build_service", "makeService"]
 
-READY = "duoproxy is ready"
+AS_ROOT = (
+    "The proxy runs as root, which it does not need once its ports are taken. Name the user that it should become: "
+    "twistd duoauthproxy --user USER, or start it with authproxyctl or systemd."
+)
 
 _observers: list[ILogObserver] = []
 
@@ -55,84 +60,21 @@ def log_observer_for_twistd() -> ILogObserver:
     return _Relay()
 
 
-class ProxyService(Service):
-    """All sections of one configuration, started in order and stopped in reverse."""
-
-    def __init__(self, clients: Mapping[str, ClientSection], servers: Mapping[str, ServerSection]) -> None:
-        """Keep the sections; `bind` takes the addresses, `startService` begins to work."""
-        self.clients = dict(clients)
-        self.servers = dict(servers)
-        self.sentences: list[str] = []
-        self.on_failure: Callable[[], None] = lambda: None
-        self._log = Logger(namespace="duoproxy")
-        self._started: list[Section] = []
-
-    def bind(self) -> None:
-        """Take every address to listen on.
-
-        Raises:
-            ListenError: with the sentences of all that could not be taken, each with its section.
-        """
-        failures = []
-        for name, server in self.servers.items():
-            try:
-                server.bind()
-            except ListenError as fault:
-                place = f"[{name}] "
-                failures.append(place + str(fault).removeprefix(place))
-        if failures:
-            raise ListenError("\n".join(failures))
-
-    def startService(self) -> None:
-        """Start every section, the sandbox first (others trust the certificate that it makes)."""
-        self.running = True
-        started = Deferred.fromCoroutine(self._start())
-        started.addErrback(self._failed)
-
-    async def _start(self) -> None:
-        self._log.info("duoproxy {version} starts (process {pid}).", version=__version__, pid=os.getpid())
-        for sentence in self.sentences:
-            self._log.warn("{sentence}", sentence=sentence)
-        servers = sorted(self.servers.values(), key=lambda server: not server.schema.name.startswith("sandbox_"))
-        for section in [*self.clients.values(), *servers]:
-            self._started.append(section)
-            await section.start()
-        names = ", ".join(self.servers)
-        self._log.info("{ready}: {names}", ready=READY, names=names)
-
-    def _failed(self, failure: Any) -> None:
-        if failure.check(DuoproxyError):
-            self._log.error("The start failed. {sentence}", sentence=failure.getErrorMessage())
-        else:
-            self._log.failure("The start failed by an internal error.", failure=failure)
-        self.on_failure()
-
-    def stopService(self) -> Deferred[None]:
-        """Stop the sections in reverse; resolves when all have stopped."""
-        self.running = False
-        return Deferred.fromCoroutine(self._stop())
-
-    async def _stop(self) -> None:
-        while self._started:
-            section = self._started.pop()
-            try:
-                await section.stop()
-            except Exception:  # noqa: BLE001 - one section that cannot stop must not keep the others running
-                self._log.failure("[{name}] could not be stopped.", name=section.environment.section_name)
-        self._log.info("duoproxy has stopped.")
-
-
 def build_service(
     configuration: Configuration,
     registry: Registry,
     dictionary: Dictionary,
     reactor: Any,
     auth_event: Callable[[Mapping[str, object]], None] = ignore_event,
+    oversight: Oversight | None = None,
 ) -> ProxyService:
     """Make the sections of a configuration and join servers to their clients."""
     # One bound for all sections: they share the descriptors of this process.
     limit = ConnectionLimit(logins_that_fit(configuration.main.max_pending_logins))
     generations: dict[str, Generation] = {}
+    hooks: dict[str, Any] = {}
+    if oversight is not None:
+        hooks = {"primary_only_s": oversight.primary_only.remaining_s, "login_step": oversight.journal.step}
 
     def make(configured: ConfiguredSection, *extra: Any) -> Any:
         environment = Environment(
@@ -144,6 +86,7 @@ def build_service(
             configuration.main,
             connection_limit=limit,
             generations=generations,
+            **hooks,
         )
         return registry.classes[configured.kind](configured.settings, environment, *extra)
 
@@ -151,8 +94,10 @@ def build_service(
     servers = {
         configured.name: make(configured, clients.get(configured.client or "")) for configured in configuration.servers
     }
-    service = ProxyService(clients, servers)
+    service = ProxyService(reactor, clients, servers)
     service.name = "duoauthproxy"
+    service.oversight = oversight
+    service.shutdown_grace_s = configuration.main.shutdown_grace
     service.sentences = [str(problem) for problem in configuration.warnings]
     return service
 
@@ -165,36 +110,78 @@ def makeService(options: Mapping[str, str]) -> ProxyService:
     # Twisted's own clock is the time of day; caches, rests and deadlines must not move when somebody sets that.
     reactor.seconds = time.monotonic  # type: ignore[method-assign]
     try:
-        registry = load_registry()
-        configuration = load_configuration(configuration_path(options["config"]), registry.catalogue)
-        few_descriptors = raise_descriptor_limit(configuration.main.max_pending_logins)
-        _observers[:] = open_logs(configuration.main, log_folder(configuration)).observers
-        service = build_service(
-            configuration, registry, configuration.dictionary, reactor, _auth_event_sink(configuration)
-        )
-        service.bind()
+        return _made_service(options, reactor)
     except ConfigError as fault:
         _give_up([str(problem) for problem in fault.problems])
     except DuoproxyError as fault:
         _give_up([str(fault)])
-    if few_descriptors:
-        service.sentences.append(few_descriptors)
-    service.on_failure = lambda: _end_with_status_1(reactor)
+
+
+def _made_service(options: Mapping[str, str], reactor: Any) -> ProxyService:
+    registry = load_registry()
+    configuration = load_configuration(configuration_path(options["config"]), registry.catalogue)
+    few_descriptors = raise_descriptor_limit(configuration.main.max_pending_logins)
+    logs = Logs(configuration.main, log_folder(configuration))
+    oversight = Oversight(Places(configuration.path), reactor)
+    service = build_service(configuration, registry, configuration.dictionary, reactor, logs.event_sink, oversight)
+    service.bind()
+    # From here on nothing is done as root: what is opened now belongs to the service user.
+    as_root = _give_up_root(options, configuration)
+    logs.open()
+    _observers[:] = logs.observers
+    service.sentences += [sentence for sentence in (few_descriptors, as_root) if sentence]
+    _join_to_process(service, logs, options, reactor)
     return service
+
+
+def _give_up_root(options: Mapping[str, str], configuration: Configuration) -> str:
+    """Become the service user; give a warning when root was asked to stay root."""
+    if not options["user"]:
+        return AS_ROOT if os.geteuid() == 0 else ""
+    identity = find_identity(options["user"], options["group"])
+    if os.geteuid() == 0:
+        for folder in (log_folder(configuration), Places(configuration.path).run_folder):
+            make_folder_for(identity, folder)
+    become(identity)
+    _check_pid_file(getattr(options, "parent", None) or {}, Places(configuration.path))
+    return ""
+
+
+def _check_pid_file(twistd_settings: Mapping[str, Any], places: Places) -> None:
+    """See that twistd, as the service user, can write the file that it was told to write."""
+    written = twistd_settings.get("pidfile")
+    if not written:
+        return
+    file = Path(os.path.abspath(Path(twistd_settings.get("rundir") or ".", written)))
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise PrivilegeFault(
+            f"The process id cannot be written to {file} by the service user. Name another file, before duoauthproxy: "
+            f"twistd --pidfile={places.pid_file} duoauthproxy, or none: --pidfile="
+        )
+
+
+def _join_to_process(service: ProxyService, logs: Logs, options: Mapping[str, str], reactor: Any) -> None:
+    """Give a service its signals, its supervisor, and who waits for its start."""
+    service.notifier = notifier_for_process(reactor, os.environ)
+    service.launcher = launcher_of(options)
+    service.on_failure = lambda: _end_with_status_1(reactor)
+    reactor.callWhenRunning(StopSignals(reactor, service.hurry).install)
+    install_reopen_signal(reactor, lambda: _reopen(logs))
+
+
+def _reopen(logs: Logs) -> None:
+    log = Logger(namespace="duoproxy")
+    sentences = logs.reopen()
+    for sentence in sentences:
+        log.error("{sentence}", sentence=sentence)
+    if not sentences:
+        log.info("The log files were opened anew (SIGUSR1).")
 
 
 def log_folder(configuration: Configuration) -> Path:
     """Give the folder of all logs: `log_dir`, or `log` beside the folder of the configuration file."""
     folder = configuration.main.log_dir
     return Path(folder) if folder else Places(configuration.path).log_folder
-
-
-def _auth_event_sink(configuration: Configuration) -> Callable[[Mapping[str, object]], None]:
-    main = configuration.main
-    if not main.log_auth_events:
-        return ignore_event
-    file = rotating_file(log_folder(configuration), EVENTS_NAME, main.log_max_size, main.log_max_files)
-    return event_sink(file_writer(file), socket.gethostname(), time.time)
 
 
 def _give_up(lines: list[str]) -> NoReturn:

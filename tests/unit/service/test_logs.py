@@ -10,7 +10,7 @@ from twisted.logger import LogLevel
 
 from duoproxy.errors import ConfigError
 from duoproxy.sections.main import MainSettings
-from duoproxy.service.logs import LOG_NAME, Logs, file_writer, open_logs, rotating_file
+from duoproxy.service.logs import LOG_NAME, Logs, stream_writer
 
 Opener = Callable[[MainSettings, Path], Logs]
 
@@ -21,7 +21,8 @@ def opened() -> Iterator[Opener]:
     all_logs: list[Logs] = []
 
     def make(main: MainSettings, folder: Path) -> Logs:
-        all_logs.append(open_logs(main, folder))
+        all_logs.append(Logs(main, folder))
+        all_logs[-1].open()
         return all_logs[-1]
 
     yield make
@@ -79,7 +80,7 @@ def test_a_log_folder_that_cannot_be_written_is_a_problem_with_a_remedy(tmp_path
     """The start says which file and what to do."""
     (tmp_path / "log").write_text("a file")
     with pytest.raises(ConfigError) as raised:
-        rotating_file(tmp_path / "log", LOG_NAME, 0, 0)
+        Logs(MainSettings(), tmp_path / "log").open()
     [problem] = raised.value.problems
     assert (problem.section, problem.option) == ("main", "log_dir")
     assert problem.remedy == "Name a folder that the service user may write to, or set log_stdout=true."
@@ -95,5 +96,5 @@ def test_a_full_disk_does_not_end_a_login() -> None:
         def flush(self) -> None:
             raise OSError(28, "No space left on device")
 
-    write = file_writer(FullDisk())  # type: ignore[arg-type]
+    write = stream_writer(FullDisk())  # type: ignore[arg-type]
     assert write("line\n") is None
