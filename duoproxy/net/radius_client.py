@@ -148,11 +148,12 @@ class RadiusUpstream:
         """Datagrams from a server's address that were no authentic reply (forged, unsigned, malformed)."""
         return self._check.ignored
 
-    async def exchange(self, build: Build) -> UpstreamReply:
+    async def exchange(self, build: Build, challenge: UpstreamReply | None = None) -> UpstreamReply:
         """Ask until a server answers.
 
         Args:
             build: makes the attributes (without Message-Authenticator), once for each server that is asked.
+            challenge: what is answered: only the server that sent it is asked, where it was asked before.
 
         Raises:
             PrimaryUnreachable: none of them gave a valid answer.
@@ -161,7 +162,11 @@ class RadiusUpstream:
         exchange = Exchange(self._reactor)
         self._exchanges.add(exchange)
         try:
-            await self._ask_in_turn(exchange, build)
+            if challenge is None:
+                await self._ask_in_turn(exchange, build)
+            else:
+                index, endpoint = challenge.place
+                await self._take_turn(Turn(index, probe=False), exchange, build, endpoint)
         finally:
             self._exchanges.discard(exchange)
             for question in exchange.questions:
@@ -182,9 +187,9 @@ class RadiusUpstream:
             finally:
                 self._health.end_turn(turn)
 
-    async def _take_turn(self, turn: Turn, exchange: Exchange, build: Build) -> None:
+    async def _take_turn(self, turn: Turn, exchange: Exchange, build: Build, endpoint: Endpoint | None = None) -> None:
         host, asked_at = self._hosts[turn.index], self._reactor.seconds()
-        endpoint = await self._endpoint(host)
+        endpoint = endpoint or await self._endpoint(host)
         if exchange.over:
             return
         if endpoint is None:
@@ -241,8 +246,8 @@ class RadiusUpstream:
         self._log_packet("from", asked.name, packet.code, packet.identifier, packet.attributes)
         if self._health.answered(asked.index, self._reactor.seconds()):
             self._log.info("{sentence}", sentence=sentences.upstream_back(asked.name), peer=asked.name)
-        host = self._hosts[asked.index]
-        exchange.answer(UpstreamReply(packet, asked.request_authenticator, host.secret, host.host))
+        host, place = self._hosts[asked.index], (asked.index, question.endpoint)
+        exchange.answer(UpstreamReply(packet, asked.request_authenticator, host.secret, host.host, place))
 
     def _failed(self, turn: Turn, asked_at: float, refused: bool) -> None:
         name = _shown(self._hosts[turn.index])

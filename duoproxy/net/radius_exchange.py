@@ -27,12 +27,14 @@ class UpstreamReply:
         request_authenticator: 16 octets, of the request that it answers.
         secret: shared with the server that sent it.
         host: that server, as the configuration names it.
+        place: its number, from 0, and its address: who answers its Access-Challenge asks there again.
     """
 
     packet: Packet
     request_authenticator: bytes
     secret: Secret
     host: str
+    place: tuple[int, Endpoint] = (0, ("", 0))
 
 
 @define(eq=False)

@@ -3,7 +3,8 @@
 Owns what a State is worth: it is random, belongs to one device and one user of one section, and is used once. While the
 step that used it is in progress the same request belongs to that step; afterwards it gets the same reply again. Any
 other State, or another request with a used one, is strange, and never the beginning of a login. Owns also who has to go
-when too many users are being waited for: the one who was asked first.
+when too many users are being waited for: the one who was asked first. Users who have proven nothing yet (the primary
+asks them) have room of their own, so that nobody can push aside those who have.
 
 What a conversation and a reply are, it does not know; it is fed time and has no clock.
 
@@ -21,7 +22,7 @@ from typing import Final, Generic, TypeVar
 from attrs import define, field, frozen
 
 MAX_OPEN: Final = 10_000
-"""Questions that wait for an answer."""
+"""Questions that wait for an answer, of users with a proven password; and as many of others."""
 MAX_REPLIES: Final = 10_000
 """Used States whose reply is kept for a device that asks again; oldest out first."""
 CHALLENGE_LIFE_S: Final = 120.0
@@ -102,17 +103,19 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
 
         Args:
             random_bytes: as `os.urandom`.
-            max_open: how many questions may wait at once.
+            max_open: how many questions to users with a proven password may wait at once, and how many to others.
         """
         self._random_bytes = random_bytes
         self._max_open = max_open
-        self._waiting: OrderedDict[bytes, _Waiting[ConversationT]] = OrderedDict()
+        self._of_proven: OrderedDict[bytes, _Waiting[ConversationT]] = OrderedDict()
+        self._of_others: OrderedDict[bytes, _Waiting[ConversationT]] = OrderedDict()
+        self._rooms = (self._of_proven, self._of_others)
         self._in_progress: dict[bytes, _Used[ReplyT]] = {}
         self._answered: OrderedDict[bytes, _Used[ReplyT]] = OrderedDict()
 
     def __len__(self) -> int:
         """The number of questions that wait."""
-        return len(self._waiting)
+        return len(self._of_proven) + len(self._of_others)
 
     @property
     def remembered(self) -> int:
@@ -121,27 +124,29 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
 
     def asked_since(self, moment: float) -> int:
         """Count the questions that were put at `moment` (seconds, monotonic) or later, and wait for their answer."""
-        young = itertools.takewhile(
-            lambda one: one.until - CHALLENGE_LIFE_S >= moment, reversed(self._waiting.values())
-        )
-        return sum(1 for _ in young)
+        since = moment + CHALLENGE_LIFE_S
+        young = [itertools.takewhile(lambda one: one.until >= since, reversed(room.values())) for room in self._rooms]
+        return sum(1 for _ in itertools.chain(*young))
 
-    def ask(self, asker: Asker, conversation: ConversationT, now: float) -> tuple[bytes, list[ConversationT]]:
+    def ask(
+        self, asker: Asker, conversation: ConversationT, now: float, *, proven: bool = True
+    ) -> tuple[bytes, list[ConversationT]]:
         """Put a question.
 
         Args:
             asker: who may answer it.
             conversation: anything.
             now: seconds, monotonic.
+            proven: whether the user has proven a password.
 
         Returns:
             its State, and the conversations that were given up to make room.
         """
-        given_up = []
-        while len(self._waiting) >= self._max_open:
-            given_up.append(self._waiting.popitem(last=False)[1].conversation)
+        given_up, room = [], self._of_proven if proven else self._of_others
+        while len(room) >= self._max_open:
+            given_up.append(room.popitem(last=False)[1].conversation)
         state = self._random_bytes(STATE_BYTES)
-        self._waiting[state] = _Waiting(asker, conversation, now + CHALLENGE_LIFE_S)
+        room[state] = _Waiting(asker, conversation, now + CHALLENGE_LIFE_S)
         return state, given_up
 
     def take(
@@ -156,9 +161,10 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
                 same as it.
             now: seconds, monotonic.
         """
-        waiting = self._waiting.get(state)
+        room = self._of_proven if state in self._of_proven else self._of_others
+        waiting = room.get(state)
         if waiting is not None and waiting.asker == asker and now < waiting.until:
-            del self._waiting[state]
+            del room[state]
             self._in_progress[state] = _Used(asker, its_fingerprint)
             return Found(Standing.ANSWER, conversation=waiting.conversation)
         used = self._in_progress.get(state) or self._answered.get(state)
@@ -185,6 +191,7 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
         while self._answered and now - next(iter(self._answered.values())).replied_at >= REPLY_LIFE_S:
             self._answered.popitem(last=False)
         late = []
-        while self._waiting and now >= next(iter(self._waiting.values())).until:
-            late.append(self._waiting.popitem(last=False)[1].conversation)
+        for room in self._rooms:
+            while room and now >= next(iter(room.values())).until:
+                late.append(room.popitem(last=False)[1].conversation)
         return late

@@ -59,6 +59,8 @@ _OCTETS: Final = {
     CredentialKind.MS_CHAP_2: 50,
     CredentialKind.MS_CHAP_2_CHANGE: 68,
 }
+PROOFS: Final = frozenset(_OCTETS)
+"""The kinds that show the password to nobody."""
 # The new password, encrypted with the old one, in several pieces each. Source: RFC 2548 §2.1.8, §2.1.9.
 _COMPANIONS: Final = {
     CredentialKind.MS_CHAP_CHANGE_2: (_LM_ENC_PW, _NT_ENC_PW),
@@ -116,7 +118,7 @@ def read_proof(packet: Packet) -> RadiusProof | None:
         RemoteProtocolError: REJECT: the proof is not as long as it should be, or its challenge is missing.
     """
     kinds = kinds_in(packet.attributes)
-    if len(kinds) != 1 or kinds[0] not in _OCTETS:
+    if len(kinds) != 1 or kinds[0] not in PROOFS:
         return None
     [kind] = kinds
     [value] = all_values(packet.attributes, _CARRIED_IN[kind])
@@ -141,7 +143,9 @@ def _challenge(kind: CredentialKind, packet: Packet) -> tuple[AttributeId, bytes
 
 
 def _attribute(attribute: AttributeId, value: bytes) -> Attribute:
-    return vendor_attribute(attribute.vendor, attribute.number, value) if attribute.vendor else (attribute.number, value)
+    if not attribute.vendor:
+        return attribute.number, value
+    return vendor_attribute(attribute.vendor, attribute.number, value)
 
 
 def _fault(what: str) -> RemoteProtocolError:

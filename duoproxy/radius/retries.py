@@ -41,9 +41,10 @@ def fingerprint(
 ) -> bytes | None:
     """Give the fingerprint that a request shares with its retries, or None when retries of it cannot be told.
 
-    A login with a password, or a proof of one, can be told only where Calling-Station-Id and one of NAS-Port, NAS-Port-Id,
-    Acct-Session-Id name the session. One with State and EAP-Message can always: that State was given to one step of one
-    conversation, and nobody guesses it. So can the answer to a challenge, where every State is one that we gave.
+    A login with a password, or a proof of one, can be told only where Calling-Station-Id and one of NAS-Port,
+    NAS-Port-Id, Acct-Session-Id name the session. One with State and EAP-Message can always: that State was given
+    to one step of one conversation, and nobody guesses it. So can the answer to a challenge, where every State is one
+    that we gave.
 
     Args:
         key: random, of this process, at most 64 octets; without it the password could be guessed from a fingerprint.

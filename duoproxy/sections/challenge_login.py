@@ -1,6 +1,7 @@
 """The shell round logins with Access-Challenges: the first request begins a dialogue, the next ones bring its answers.
 
-Owns what the device sees of a step: prompt, State and the time to answer. What a State is worth is decided in
+A question is that for the second factor, or one of the RADIUS server that checks the password, which goes on to the
+device. Owns what the device sees of a step: prompt, State and the time to answer. What a State is worth is decided in
 `duoproxy.radius.challenges`, what an answer is worth in `duoproxy.login.dialogue`.
 
 Source: RFC 2865 §2.1, §4.4, §5.24, §5.27; reference §10.3.
@@ -16,13 +17,15 @@ from attrs import frozen
 from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, Step
 from duoproxy.login.outcome import Outcome
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
-from duoproxy.login.request import LoginRequest
+from duoproxy.login.request import LoginRequest, PasswordProof
 from duoproxy.net import radius_sentences as sentences
 from duoproxy.net.log_limit import LimitedLog
+from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.radius.attributes import Type, all_values, first, text_attributes
 from duoproxy.radius.challenges import CHALLENGE_LIFE_S, MAX_OPEN, Asker, ChallengeTable, Standing
-from duoproxy.radius.packet import MAX_VALUE_BYTES, Code
+from duoproxy.radius.packet import MAX_VALUE_BYTES, Attribute, Code
+from duoproxy.radius.relay import SAID_OF_A_PROOF, Hop, PassThrough, challenge_attributes_for_device
 from duoproxy.radius.retries import fingerprint
 from duoproxy.sections.contracts import Environment
 from duoproxy.sections.login_shell import LoginShellSettings
@@ -94,14 +97,14 @@ class ChallengeLogins(RadiusLogins):
     async def handle(self, received: ReceivedRequest) -> Reply | None:
         """Answer one Access-Request; None is silence."""
         request = self._login_request(received, self._new_login_id())
-        if request is None:
-            return REJECT
+        if isinstance(request, Reply):
+            return request
         states = all_values(received.packet.attributes, Type.STATE)
         if states:
             return await self._answer(b"" if len(states) > 1 else states[0], request, received)
         self._log_begin(request)
         conversation = _Conversation(request, self._make_dialogue(request, received), self._now())
-        return await self._step(conversation, conversation.dialogue.begin(), received)
+        return await self._step(conversation, conversation.dialogue.begin(), request, received)
 
     def _make_dialogue(self, request: LoginRequest, received: ReceivedRequest) -> Dialogue:
         settings, tools = self._settings, self._tools(request)
@@ -119,41 +122,71 @@ class ChallengeLogins(RadiusLogins):
             return found.reply
         reply: Reply | None = None
         try:
-            reply = await self._step(conversation, conversation.dialogue.answer(answer.password), received)
+            running = conversation.dialogue.answer(answer.credential, answer.wire)
+            reply = await self._step(conversation, running, answer, received)
         finally:
             self._challenges.finish(state, reply, self._now())
         return reply
 
     async def _step(
-        self, conversation: _Conversation, running: Coroutine[Any, Any, Step], received: ReceivedRequest
+        self,
+        conversation: _Conversation,
+        running: Coroutine[Any, Any, Step],
+        request: LoginRequest,
+        received: ReceivedRequest,
     ) -> Reply | None:
-        """Take a step; a fault of ours is the end of its login."""
+        """Take the step that `request` brings; a fault of ours is the end of its login."""
         step = await self._safely(conversation.request.login_id, running)
+        proof = any(isinstance(one.credential, PasswordProof) for one in (conversation.request, request))
         if isinstance(step, AskStep):
-            return self._challenge(conversation, step.text, received)
+            return self._challenge(conversation, step, received, proof)
         outcome = step if isinstance(step, Outcome) else step.outcome
         self._end(conversation, outcome)
-        return self._reply(outcome, conversation.request.login_id)
+        return self._reply(outcome, conversation.request.login_id, proof)
 
-    def _challenge(self, conversation: _Conversation, text: str, received: ReceivedRequest) -> Reply:
-        state, given_up = self._challenges.ask(_asker(received), conversation, self._now())
+    def _challenge(self, conversation: _Conversation, step: AskStep, received: ReceivedRequest, proof: bool) -> Reply:
+        state = self._asked(conversation, received, proven=not step.by_primary)
+        upstream, login_id = step.wire, conversation.request.login_id
+        if not isinstance(upstream, UpstreamReply):
+            said = text_attributes(Type.REPLY_MESSAGE, step.text, MAX_PROMPT_BYTES)
+            return Reply(Code.ACCESS_CHALLENGE, [*said, *_to_answer(state, CHALLENGE_LIFE_S)], login_id)
+        tail = _to_answer(state, _time_to_answer_s(upstream))
+
+        def attributes(answered: ReceivedRequest) -> list[Attribute]:
+            return [*self._question(upstream, answered, proof), *tail]
+
+        return Reply(Code.ACCESS_CHALLENGE, attributes, login_id)
+
+    def _asked(self, conversation: _Conversation, received: ReceivedRequest, proven: bool) -> bytes:
+        """Give the State of a new question."""
+        state, given_up = self._challenges.ask(_asker(received), conversation, self._now(), proven=proven)
         for one in given_up:
             device = one.request.device
             self._limited.warn("evicted", device, lambda: sentences.challenge_given_up(device, self._max_open))  # noqa: B023
             self._abandon(one)
         self._log.info(
-            "Login {login_id}: {user!r} is shown a prompt.",
+            "Login {login_id}: {user!r} is shown {what}.",
             login_id=conversation.request.login_id,
             user=conversation.request.username,
+            what="a prompt" if proven else f"a question of [{self._settings.client_section}]",
         )
-        life = int(CHALLENGE_LIFE_S).to_bytes(_INTEGER_BYTES, "big")
-        said = text_attributes(Type.REPLY_MESSAGE, text, MAX_PROMPT_BYTES)
-        asked = [*said, (Type.STATE, state), (Type.SESSION_TIMEOUT, life)]
-        return Reply(Code.ACCESS_CHALLENGE, asked, conversation.request.login_id)
+        return state
+
+    def _question(self, upstream: UpstreamReply, answered: ReceivedRequest, proof: bool) -> list[Attribute]:
+        """Choose what of the primary's challenge goes to the device."""
+        passes = self._settings.pass_through
+        return challenge_attributes_for_device(
+            upstream.packet,
+            Hop(upstream.secret.reveal(), upstream.request_authenticator),
+            Hop(answered.secret.reveal(), answered.packet.authenticator),
+            passes.merge(PassThrough(names=SAID_OF_A_PROOF)) if proof else passes,
+            self._environment.dictionary,
+            self._environment.random_bytes,
+        )
 
     def _fingerprint(self, received: ReceivedRequest) -> bytes | None:
-        attributes, password = received.packet.attributes, received.reveal_password()
-        return fingerprint(self._key, received.device_address, attributes, password, state_is_ours=True)
+        attributes, credential = received.packet.attributes, received.reveal_credential()
+        return fingerprint(self._key, received.device_address, attributes, credential, state_is_ours=True)
 
     def _now(self) -> float:
         seconds: float = self._environment.reactor.seconds()
@@ -171,6 +204,17 @@ class ChallengeLogins(RadiusLogins):
 
     def _end(self, conversation: _Conversation, outcome: Outcome) -> None:
         self._log_end(conversation.request, outcome, self._now() - conversation.began_at)
+
+
+def _to_answer(state: bytes, life_s: float) -> list[Attribute]:
+    return [(Type.STATE, state), (Type.SESSION_TIMEOUT, int(life_s).to_bytes(_INTEGER_BYTES, "big"))]
+
+
+def _time_to_answer_s(upstream: UpstreamReply) -> float:
+    """So long the primary waits for the answer, and no longer than we do. Source: RFC 2865 §5.27."""
+    value = first(upstream.packet.attributes, Type.SESSION_TIMEOUT) or b""
+    wanted = int.from_bytes(value, "big") if len(value) == _INTEGER_BYTES else 0
+    return min(float(wanted), CHALLENGE_LIFE_S) or CHALLENGE_LIFE_S
 
 
 def _asker(received: ReceivedRequest) -> Asker:

@@ -117,9 +117,11 @@ class ClientSection(Section):
     """A section that checks a password: a `duoproxy.login.flow.PrimaryAuthenticator`.
 
     `checks_passwords` is False for one that lets everybody pass, since the device has checked the password already.
+    `takes_proofs` is True for one that can have a `PasswordProof` checked; others get passwords only.
     """
 
     checks_passwords: ClassVar[bool] = True
+    takes_proofs: ClassVar[bool] = False
 
     @abc.abstractmethod
     async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:

@@ -202,7 +202,8 @@ class EapLogin:
 
     def _judgement(self, step: Step) -> Judgement:
         if isinstance(step, AskStep):
-            self._proved()
+            if not step.by_primary:
+                self._proved()
             self._logins.note(self.login_id, "The user is shown a prompt.")
             return Ask(step.text)
         outcome = step.outcome

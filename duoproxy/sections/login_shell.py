@@ -33,6 +33,7 @@ ResultT = TypeVar("ResultT")
 LOGIN_ID_OCTETS = 5
 MAX_USERNAME_OCTETS = 253
 MAX_DEVICES_NOTED = 1_000
+_NOTHING = PassThrough()
 
 
 @frozen
@@ -46,6 +47,7 @@ class LoginShellSettings:
         pw_codec: encoding of the password.
         ikey: for events.
         client_section: name of the client section, for events.
+        takes_proofs: whether a CHAP or MS-CHAP proof may stand in the place of a password.
     """
 
     policy: LoginPolicy
@@ -54,6 +56,7 @@ class LoginShellSettings:
     pw_codec: str
     ikey: str
     client_section: str
+    takes_proofs: bool = False
 
 
 @runtime_checkable
@@ -175,13 +178,22 @@ class LoginShell:
             )
         return address
 
-    def _relayed(self, upstream: UpstreamReply, answered: ReceivedRequest, accepted: bool) -> list[Attribute]:
-        """Choose what of the primary's reply goes to the device, hidden values made anew for the request answered."""
+    def _relayed(
+        self, upstream: UpstreamReply, answered: ReceivedRequest, accepted: bool, always: PassThrough = _NOTHING
+    ) -> list[Attribute]:
+        """Choose what of the primary's reply goes to the device, hidden values made anew for the request answered.
+
+        Args:
+            upstream: the primary's reply.
+            answered: the request that is answered.
+            accepted: whether the device gets an Access-Accept.
+            always: what goes there without being named.
+        """
         return reply_attributes_for_device(
             upstream.packet,
             upstream.request_authenticator,
             upstream.secret.reveal(),
-            self._settings.pass_through,
+            self._settings.pass_through.merge(always),
             self._environment.dictionary,
             answered.secret.reveal(),
             answered.packet.authenticator,

@@ -1,4 +1,7 @@
-"""[radius_client]: another RADIUS server checks the password (PAP)."""
+"""[radius_client]: another RADIUS server checks the password: PAP, or a proof of it (CHAP, MS-CHAP, MS-CHAPv2).
+
+It may ask the user something before it decides; the answer goes to the server that asked.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,10 @@ from duoproxy.config.kinds import (
 )
 from duoproxy.config.option import Numbering, OldName, option, settings
 from duoproxy.config.schema import Role, SectionSchema
-from duoproxy.login.outcome import PrimaryOutcome
+from duoproxy.login.outcome import PrimaryOutcome, PrimaryQuestion
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.radius_client import RadiusUpstream, UpstreamHost, UpstreamReply
-from duoproxy.radius.attributes import AttributeId, Type
-from duoproxy.radius.hiding import hide_password
+from duoproxy.radius.attributes import AttributeId, Type, all_values
 from duoproxy.radius.packet import Attribute, Code
 from duoproxy.radius.relay import DeviceRequest, PassThrough, request_attributes_for_upstream
 from duoproxy.secret import Secret
@@ -31,6 +33,7 @@ from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment, upstream_status
 from duoproxy.sections.shared_options import SectionSettings
 from duoproxy.sections.upstream_checks import AskedHost, upstream_checks
+from duoproxy.sections.upstream_credentials import carried
 
 
 @settings
@@ -92,10 +95,11 @@ class RadiusClient(ClientSection):
     schema = SectionSchema(
         name="radius_client",
         role=Role.CLIENT,
-        summary="Another RADIUS server checks the password (PAP).",
+        summary="Another RADIUS server checks the password: PAP, CHAP, MS-CHAP or MS-CHAPv2.",
         settings_class=RadiusClientSettings,
     )
     settings: RadiusClientSettings
+    takes_proofs = True
 
     def __init__(self, settings: RadiusClientSettings, environment: Environment) -> None:
         super().__init__(settings, environment)
@@ -125,31 +129,23 @@ class RadiusClient(ClientSection):
 
     async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
         """Send an Access-Request upstream and judge the reply: only an Access-Accept is a yes."""
-        try:
-            password = request.password.reveal_text().encode(self.settings.pw_codec)
-        except UnicodeEncodeError:
-            codec = self.settings.pw_codec
-            return PrimaryOutcome(False, f"the password cannot be written in pw_codec={codec} of [{self._name}]")
-        if len(password) > MAX_PASSWORD_OCTETS:
-            return PrimaryOutcome(False, f"the password is longer than the {MAX_PASSWORD_OCTETS} octets of RADIUS")
-        if password.endswith(b"\0"):
-            return PrimaryOutcome(False, "the password ends in a NUL, which RADIUS cannot carry")
+        return await self._ask(request, None)
+
+    async def _ask(self, request: LoginRequest, challenge: UpstreamReply | None) -> PrimaryOutcome:
+        """Ask, or answer a challenge, at the server that sent it and with its State. Source: RFC 2865 §4.4."""
+        hide = carried(request, self.settings.pw_codec, self.environment.section_name)
+        if isinstance(hide, str):
+            return PrimaryOutcome(False, hide)
+        states = [] if challenge is None else [one for one in challenge.packet.attributes if one[0] == Type.STATE]
 
         def build(request_authenticator: bytes, secret: bytes, own_address: str) -> list[Attribute]:
-            hidden = hide_password(password, secret, request_authenticator)
-            return self._attributes(request, hidden, own_address)
+            credential = hide(request_authenticator, secret)
+            return self._attributes(request, [*credential, *states], own_address)
 
-        return self._judge(await self._upstream.exchange(build))
+        return self._judge(await self._upstream.exchange(build, challenge))
 
-    @property
-    def _name(self) -> str:
-        return self.environment.section_name
-
-    def _attributes(self, request: LoginRequest, hidden_password: bytes, own_address: str) -> list[Attribute]:
-        attributes: list[Attribute] = [
-            (Type.USER_NAME, request.username.encode("utf-8", "surrogateescape")),
-            (Type.USER_PASSWORD, hidden_password),
-        ]
+    def _attributes(self, request: LoginRequest, own: list[Attribute], own_address: str) -> list[Attribute]:
+        attributes = list(own)
         if isinstance(request.wire, DeviceRequest):
             wire = request.wire
             named = self.pass_through.merge(wire.pass_through)
@@ -168,14 +164,15 @@ class RadiusClient(ClientSection):
             return PrimaryOutcome(False, f"RADIUS server {reply.host} refused name or password", wire=reply)
         if code == Code.ACCESS_CHALLENGE:
             reason = (
-                f"RADIUS server {reply.host} answered with an Access-Challenge, which is never a success: let it check "
-                "the password alone (PAP), without a second question"
+                f"RADIUS server {reply.host} answered with an Access-Challenge, which is never a success, and this "
+                "kind of login cannot relay it: let it check the password alone, without a second question"
             )
-            return PrimaryOutcome(False, reason)
+            text = b"".join(all_values(reply.packet.attributes, Type.REPLY_MESSAGE)).decode("utf-8", "replace")
+            question = PrimaryQuestion(text, lambda answer: self._ask(answer, reply), reply)
+            return PrimaryOutcome(False, reason, question=question)
         return PrimaryOutcome(False, f"RADIUS server {reply.host} answered with the unknown code {code}")
 
 
-MAX_PASSWORD_OCTETS = 128
 _NAS_ADDRESSES = frozenset({int(Type.NAS_IP_ADDRESS), int(Type.NAS_IPV6_ADDRESS)})
 
 

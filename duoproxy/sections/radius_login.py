@@ -1,8 +1,9 @@
 """The shell round one RADIUS login with a password: from a verified request to `run_login`, and from its outcome to a
 reply.
 
-Shared by the radius_server_* sections that take PAP. It reads the few attributes that make a `LoginRequest`, and writes
-the reply attributes; what every login has round it stands in `duoproxy.sections.login_shell`.
+Shared by the radius_server_* sections that take PAP, or a proof of a password (CHAP, MS-CHAP, MS-CHAPv2). It reads the
+few attributes that make a `LoginRequest`, and writes the reply attributes; what every login has round it stands in
+`duoproxy.sections.login_shell`.
 """
 
 from __future__ import annotations
@@ -12,23 +13,21 @@ from collections.abc import Sequence
 from duoproxy.login.flow import run_login
 from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
-from duoproxy.login.request import LoginRequest
+from duoproxy.login.request import Credential, LoginRequest, PasswordProof
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
-from duoproxy.radius.attributes import AttributeId, Type, all_values, first, text_attributes
+from duoproxy.radius.attributes import Type, all_values, first, text_attributes
+from duoproxy.radius.credentials import PROOFS, CredentialKind, kinds_in, read_proof
 from duoproxy.radius.packet import Attribute, Code
-from duoproxy.radius.relay import DeviceRequest
+from duoproxy.radius.relay import SAID_OF_A_PROOF, DeviceRequest, PassThrough
 from duoproxy.secret import Secret
 from duoproxy.sections.contracts import Environment
 from duoproxy.sections.login_shell import LoginShell, LoginShellSettings, decoded_name, hidden_characters
 
-_MICROSOFT = 311
-_OTHER_CREDENTIALS = {
-    AttributeId(0, Type.CHAP_PASSWORD): "a CHAP-Password",
-    AttributeId(0, Type.EAP_MESSAGE): "an EAP-Message",
-    AttributeId(_MICROSOFT, 1): "an MS-CHAP-Response",
-    AttributeId(_MICROSOFT, 25): "an MS-CHAP2-Response",
-}
+PROOF_REFUSED = "The device hides the password (CHAP or MS-CHAP), which nobody here can check: it must be set to PAP."
+"""Reply-Message for a proof that has nobody to check it."""
+_ONLY_PAP = "Only the PAP with a shared secret format is supported: set the device to PAP"
+_WITH_A_PROOF = PassThrough(names=SAID_OF_A_PROOF)
 
 
 class RadiusLogins(LoginShell):
@@ -56,46 +55,66 @@ class RadiusLogins(LoginShell):
         """Answer one Access-Request; None is silence."""
         login_id = self._new_login_id()
         request = self._login_request(received, login_id)
-        if request is None:
-            return REJECT
+        if isinstance(request, Reply):
+            return request
         started = self._environment.reactor.seconds()
         self._log_begin(request)
         outcome = await self._safely(login_id, self._run(request))
         self._log_end(request, outcome, self._environment.reactor.seconds() - started)
-        return self._reply(outcome, login_id)
+        return self._reply(outcome, login_id, isinstance(request.credential, PasswordProof))
 
     async def _run(self, request: LoginRequest) -> Outcome:
         return await run_login(request, self._settings.policy, self._primary, self._second_factor, self._tools(request))
 
-    def _login_request(self, received: ReceivedRequest, login_id: str) -> LoginRequest | None:
+    def _login_request(self, received: ReceivedRequest, login_id: str) -> LoginRequest | Reply:
+        """Read a login; a request that is none gets a reply at once."""
         attributes = received.packet.attributes
-        password_octets = received.reveal_password()
-        fault = _credentials_fault(attributes)
-        if fault or password_octets is None:
-            self._say_refused(received, login_id, fault)
-            return None
+        refusal = self._refusal(received, login_id)
+        if refusal is not None:
+            return refusal
         user_octets = first(attributes, Type.USER_NAME) or b""
         try:
             username = decoded_name(user_octets, self._settings.pw_codec)
-            password = password_octets.decode(self._settings.pw_codec)
+            credential = self._credential(received)
         except UnicodeDecodeError:
             self._say_undecodable(login_id, received.device_address)
-            return None
+            return REJECT
         if not username.isprintable():
             self._say_refused(received, login_id, hidden_characters(username))
-            return None
+            return REJECT
         return LoginRequest(
             login_id=login_id,
             username=username,
-            password=Secret(password),
+            password=credential,
             device=received.device_address,
             client_ip=self._client_ip(received),
             server_section=self._environment.section_name,
             wire=DeviceRequest(received.packet),
         )
 
-    def _reply(self, outcome: Outcome, login_id: str) -> Reply | None:
-        """Make the reply that ends a login; None is silence."""
+    def _refusal(self, received: ReceivedRequest, login_id: str) -> Reply | None:
+        """Refuse what is no login of this section; None when it is one."""
+        attributes = received.packet.attributes
+        kinds = kinds_in(attributes)
+        fault = _credentials_fault(attributes, kinds, self._settings.takes_proofs)
+        if not fault:
+            return None
+        self._say_refused(received, login_id, fault)
+        if len(kinds) != 1 or kinds[0] not in PROOFS or self._settings.takes_proofs:
+            return REJECT
+        return Reply(Code.ACCESS_REJECT, text_attributes(Type.REPLY_MESSAGE, PROOF_REFUSED), login_id)
+
+    def _credential(self, received: ReceivedRequest) -> Credential:
+        password = received.reveal_password()
+        if password is not None:
+            return Secret(password.decode(self._settings.pw_codec))
+        proof = read_proof(received.packet)
+        if proof is None:
+            raise RuntimeError("a request without a credential was taken for a login")
+        return PasswordProof(proof.kind.value, proof)
+
+    def _reply(self, outcome: Outcome, login_id: str, proof: bool = False) -> Reply | None:
+        """Make the reply that ends a login (`proof`: in which the device hid the password); None is silence."""
         if outcome.verdict is Verdict.SILENCE:
             return None
         accepted = outcome.verdict is Verdict.ACCEPT
@@ -107,18 +126,18 @@ class RadiusLogins(LoginShell):
             return Reply(code, said, login_id)
 
         def attributes(answered: ReceivedRequest) -> list[Attribute]:
-            return [*said, *self._relayed(upstream, answered, accepted)]
+            return [*said, *self._relayed(upstream, answered, accepted, _WITH_A_PROOF if proof else PassThrough())]
 
         return Reply(code, attributes, login_id)
 
 
-def _credentials_fault(attributes: Sequence[Attribute]) -> str:
-    """Say why a request is no PAP login; empty when it is one. Source: RFC 2865 §4.1, §5.44."""
+def _credentials_fault(attributes: Sequence[Attribute], kinds: Sequence[CredentialKind], takes_proofs: bool) -> str:
+    """Say why a request is no login; empty when it is one. Source: RFC 2865 §4.1, §5.44."""
     if len(all_values(attributes, Type.USER_NAME)) != 1:
         return "it has not exactly one User-Name. Check what the device sends"
-    others = [name for attribute, name in _OTHER_CREDENTIALS.items() if first(attributes, attribute) is not None]
-    passwords = len(all_values(attributes, Type.USER_PASSWORD))
-    if passwords == 1 and not others:
+    if len(kinds) == 1 and (kinds[0] is CredentialKind.PAP or (takes_proofs and kinds[0] in PROOFS)):
         return ""
-    found = " and ".join([*others, *["a User-Password"] * passwords]) or "no password"
-    return f"it carries {found}. Only the PAP with a shared secret format is supported: set the device to PAP"
+    found = " and ".join(kind.value for kind in sorted(kinds, key=lambda kind: kind is CredentialKind.PAP))
+    if takes_proofs and len(kinds) > 1:
+        return f"it carries {found}, and a login has one credential. Check what the device sends"
+    return f"it carries {found or 'no password'}. {_ONLY_PAP}"

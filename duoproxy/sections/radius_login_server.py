@@ -123,6 +123,7 @@ def shell_settings(
     append: AppendMode,
     factors: tuple[str, ...] = LoginPolicy().factors,
     never_passed: frozenset[AttributeId] = frozenset(),
+    takes_proofs: bool = False,
 ) -> LoginShellSettings:
     """Put together what a section with a client section decides about its logins.
 
@@ -132,6 +133,7 @@ def shell_settings(
         append: how the password field is split.
         factors: the section's preference, in order.
         never_passed: attributes of replies that the section says itself.
+        takes_proofs: whether it can do without a readable password, where the client section can.
     """
     replies = PassThrough(server.pass_through_all, server.pass_through_attr_names, never_passed)
     return LoginShellSettings(
@@ -148,4 +150,5 @@ def shell_settings(
         pw_codec=server.pw_codec,
         ikey=server.ikey,
         client_section=client.environment.section_name,
+        takes_proofs=takes_proofs and client.takes_proofs,
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from duoproxy.config.schema import Role, SectionSchema
+from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.net.duo_client import DuoClient
+from duoproxy.sections.challenge_login import ChallengeLogins
 from duoproxy.sections.radius_login import RadiusLogins
 from duoproxy.sections.radius_login_server import RadiusLoginServer, shell_settings
 from duoproxy.sections.radius_server_options import (
@@ -16,7 +18,11 @@ from duoproxy.sections.radius_server_options import (
 
 
 class RadiusServerAuto(RadiusLoginServer):
-    """Answers PAP requests: password, then an automatic or appended second factor."""
+    """Answers PAP requests: password, then an automatic or appended second factor.
+
+    With a client section that can have it checked, a CHAP or MS-CHAP proof may stand in the place of the password; the
+    factor is then automatic. What the client section asks before it decides goes to the device and back.
+    """
 
     schema = SectionSchema(
         name="radius_server_auto",
@@ -29,8 +35,10 @@ class RadiusServerAuto(RadiusLoginServer):
         advise=radius_advice,
     )
     settings: FactorSettings
+    state_is_ours = True
 
     def _make_logins(self, duo: DuoClient) -> RadiusLogins:
         settings, client = self.settings, self._primary()
         append = append_mode(settings, allow_concat=settings.allow_concat)
-        return RadiusLogins(shell_settings(settings, client, append, settings.factors), self.environment, client, duo)
+        shell = shell_settings(settings, client, append, settings.factors, takes_proofs=True)
+        return ChallengeLogins(shell, DialogueOptions(factor_prompt=False), self.environment, client, duo)

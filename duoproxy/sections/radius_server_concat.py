@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from duoproxy.config.schema import Role, SectionSchema
+from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.net.duo_client import DuoClient
+from duoproxy.sections.challenge_login import ChallengeLogins
 from duoproxy.sections.radius_login import RadiusLogins
 from duoproxy.sections.radius_login_server import RadiusLoginServer, shell_settings
 from duoproxy.sections.radius_server_options import (
@@ -30,8 +32,10 @@ class RadiusServerConcat(RadiusLoginServer):
         advise=radius_advice,
     )
     settings: DelimiterSettings
+    state_is_ours = True
 
     def _make_logins(self, duo: DuoClient) -> RadiusLogins:
         client = self._primary()
         append = append_mode(self.settings, allow_concat=True, required=True)
-        return RadiusLogins(shell_settings(self.settings, client, append), self.environment, client, duo)
+        shell = shell_settings(self.settings, client, append)
+        return ChallengeLogins(shell, DialogueOptions(factor_prompt=False), self.environment, client, duo)
