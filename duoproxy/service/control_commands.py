@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from attrs import frozen
@@ -28,6 +28,7 @@ class Running:
         configuration: path of its file.
         clients: by the names of their sections.
         servers: the same.
+        state: gives `starting`, `ready` or `stopping`.
         warnings: what the start had to warn of.
         started_at: seconds since 1970.
         uptime_s: gives seconds since the start.
@@ -36,7 +37,8 @@ class Running:
     configuration: str
     clients: Mapping[str, ClientSection]
     servers: Mapping[str, ServerSection]
-    warnings: Callable[[], list[str]]
+    state: Callable[[], str]
+    warnings: Sequence[str]
     started_at: float
     uptime_s: Callable[[], float]
 
@@ -61,13 +63,14 @@ def _status(running: Running, journal: Journal, primary_only: PrimaryOnly) -> Ma
     return {
         "program": "duoproxy",
         "version": __version__,
+        "state": running.state(),
         "pid": os.getpid(),
         "uptime_s": round(running.uptime_s()),
         "started_at": running.started_at,
         "configuration": running.configuration,
         "primary_only": primary_only.status(),
         "logins_remembered": len(journal),
-        "warnings": running.warnings(),
+        "warnings": list(running.warnings),
         "sections": {name: _section_status(name, section) for name, section in sections.items()},
     }
 

@@ -266,11 +266,11 @@ def _decoded(octets: bytes, file: Path) -> Window:
         raise spoilt from None
     if not isinstance(read, dict) or read.get("version") != _VERSION:
         raise spoilt
-    times = [read.get(name) for name in ("started_at", "until", "seen_at")]
+    times: list[Any] = [read.get(name) for name in ("started_at", "until", "seen_at")]
     uid = read.get("by_uid")
     if any(type(time) not in (int, float) or not 0 <= time < _END_OF_TIME for time in times) or type(uid) is not int:
         raise spoilt
-    started_at, until, seen_at = map(float, times)
+    started_at, until, seen_at = (float(time) for time in times)
     window = Window(started_at, until, seen_at, uid)
     if not window.is_possible:
         raise spoilt
