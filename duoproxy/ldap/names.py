@@ -157,6 +157,19 @@ def same_dn(first: str | bytes, second: str | bytes) -> bool:
     return _prepare_dn(names[0]) == _prepare_dn(names[1])
 
 
+def is_at_or_below(dn: str | bytes, top: str | bytes) -> bool:
+    """Tell whether an entry is `top` or stands somewhere below it; False when one of them is no DN.
+
+    Everything stands below the empty DN. Spellings compare as in `same_dn`.
+
+    Source: RFC 4514 §2.1 (the last RDN is the topmost), RFC 4517 §4.2.15.
+    """
+    names, top_names = parse_dn(dn), parse_dn(top)
+    if names is None or top_names is None or len(names) < len(top_names):
+        return False
+    return _prepare_dn(names[len(names) - len(top_names) :]) == _prepare_dn(top_names)
+
+
 def _prepare_dn(names: tuple[RelativeName, ...]) -> list[frozenset[tuple[str, str]]]:
     return [frozenset((kind, _prepare(value)) for kind, value in parts) for parts in names]
 

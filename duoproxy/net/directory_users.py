@@ -11,11 +11,11 @@ from __future__ import annotations
 from attrs import frozen
 
 from duoproxy.ldap.active_directory import ACCOUNT_ATTRIBUTES, AccountFacts, read_account
-from duoproxy.ldap.names import dns_domain_of, split_username
+from duoproxy.ldap.names import dns_domain_of, is_at_or_below, parse_dn, same_dn, split_username
 from duoproxy.ldap.refusals import explain
 from duoproxy.net.ldap_answers import Entry, ResultCode
 from duoproxy.net.ldap_directory import Directory, Scope
-from duoproxy.net.ldap_filters import Filter, all_of, equal
+from duoproxy.net.ldap_filters import Filter, all_of, equal, present
 
 SIZE_LIMIT = 2
 LOGIN_NAME = "sAMAccountName"
@@ -104,6 +104,56 @@ class UserFinder:
             return NotFound(self._how_many(found.entries, attribute))
         return _checked(found.entries[0], attribute, name)
 
+    async def find_dn(self, dn: bytes) -> DirectoryUser | NotFound:
+        """Read the entry of a DN, wherever it stands; whether its user may log in is for `admits` to say.
+
+        Args:
+            dn: as a client sent it.
+
+        Raises:
+            PrimaryUnreachable: no server answered.
+        """
+        found = await self._directory.search(dn, Scope.BASE, present("objectClass"), self._attributes)
+        if found.result.code == ResultCode.NO_SUCH_OBJECT:
+            return NotFound("there is no entry with this DN, or the service account may not read it")
+        if found.result.code != ResultCode.SUCCESS:
+            return NotFound(explain(found.result.code, found.result.diagnostic, found.server).sentence)
+        if len(found.entries) != 1:
+            return NotFound("the service account may not read the entry with this DN")
+        entry = found.entries[0]
+        if not same_dn(entry.dn, dn):
+            return NotFound(f"the directory takes the DN for {entry.dn_text}: the name is ambiguous")
+        return _user(entry)
+
+    async def admits(self, user: DirectoryUser) -> str:
+        """Say why the user of an entry may not log in here; empty when nothing speaks against it.
+
+        Raises:
+            PrimaryUnreachable: no server answered.
+        """
+        if not is_at_or_below(user.entry.dn, self._search_dn):
+            return f"{user.entry.dn_text} does not stand below {self._search_dn} (search_dn)"
+        if self._condition is None:
+            return ""
+        found = await self._directory.search(user.entry.dn, Scope.BASE, self._condition)
+        if found.result.code == ResultCode.SUCCESS and len(found.entries) == 1:
+            return ""
+        return f"{user.entry.dn_text} does not fulfil ldap_filter"
+
+    def name_of(self, user: DirectoryUser) -> str:
+        """Give the name by which the user of an entry is known: its username_attribute; empty when it has no one name.
+
+        Of several values the one in the entry's own DN counts.
+        """
+        attribute = self._username_attribute
+        values = [value.decode("utf-8", "replace") for value in user.entry.values(attribute)]
+        if len(values) > 1:
+            names = (parse_dn(user.entry.dn) or ((),))[0]
+            naming = {value for kind, value in names if kind == attribute.lower()}
+            values = [value for value in values if value in naming]
+        name = values[0] if len(values) == 1 else ""
+        return name if name.strip() and name.isprintable() else ""
+
     def _what_to_match(self, submitted: str) -> tuple[str, str]:
         name = split_username(submitted)
         if name.netbios_domain:
@@ -136,5 +186,9 @@ def _checked(entry: Entry, attribute: str, name: str) -> DirectoryUser | NotFoun
         return NotFound(
             f"the directory matches the name to {entry.dn_text}, whose {attribute} is another: the name is ambiguous"
         )
+    return _user(entry)
+
+
+def _user(entry: Entry) -> DirectoryUser:
     login_name = (entry.first(LOGIN_NAME) or b"").decode("utf-8", "replace")
     return DirectoryUser(entry, read_account(entry.attributes), login_name)

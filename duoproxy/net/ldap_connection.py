@@ -130,6 +130,7 @@ class LdapConnection(Protocol):
         self._fault: LdapFault | None = None
         self._heard_at = self._used_at = float(reactor.seconds())
         self._close_timer: Any = None
+        self._take_raw: Callable[[bytes], None] | None = None
 
     # ── what a pool asks ─────────────────────────────────────────────────────────────────────────────────────────
     @property
@@ -156,6 +157,11 @@ class LdapConnection(Protocol):
     def is_sealed(self) -> bool:
         """Whether a security layer of SASL protects the connection."""
         return self._layer is not None
+
+    @property
+    def fault(self) -> LdapFault | None:
+        """Why the connection ended; None while it has not."""
+        return self._fault
 
     @property
     def channel_bindings(self) -> bytes | None:
@@ -235,6 +241,19 @@ class LdapConnection(Protocol):
         self._layer = SecurityLayer(wrap, unwrap, max_buffer_bytes)
         self._switching = False
 
+    def hand_over(self, take: Callable[[bytes], None]) -> None:
+        """Ask nothing any more, and give every further octet of the server to `take`, as it comes.
+
+        Raises:
+            LdapConnectionLost: the connection is gone, or octets came that nobody asked for.
+            RuntimeError: a request waits for its answer.
+        """
+        if not self.is_usable or self._framer.pending_bytes:
+            raise self._fault or LdapConnectionLost(*sentences.connection_lost())
+        if self._pending or self._layer is not None:
+            raise RuntimeError("a connection that is in use cannot be handed over")
+        self._take_raw = take
+
     async def _ask(self, operation: Any, controls: Controls | None, limit_s: float, *, switches: bool) -> Answers:
         pending = self._send(operation, controls, switches)
         try:
@@ -305,6 +324,9 @@ class LdapConnection(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Cut into messages, and give each to its request."""
         if self._is_broken():
+            return
+        if self._take_raw is not None:
+            self._take_raw(data)
             return
         self._heard_at = self._reactor.seconds()
         try:

@@ -25,10 +25,11 @@ from duoproxy.net.host_health import HostHealth, Turn
 from duoproxy.net.ldap_answers import Entry, Reference, Result, ResultCode
 from duoproxy.net.ldap_binds import Credentials, NtlmCredentials, SimpleCredentials, unusable
 from duoproxy.net.ldap_connect import Connector, DirectoryHost, Transport
-from duoproxy.net.ldap_connection import whole_seconds
+from duoproxy.net.ldap_connection import LdapConnection, whole_seconds
 from duoproxy.net.ldap_faults import LdapFault, LdapNotNow, LdapTooBusy, ServiceBindRefused
 from duoproxy.net.ldap_filters import Filter, present
 from duoproxy.net.ldap_pool import ServerConnections
+from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.net.ldap_service import ServiceAccount
 from duoproxy.net.resolver import Resolver, is_address
 from duoproxy.net.tls import StrictClientTls, TrustRoots
@@ -166,9 +167,12 @@ class Directory:
             resolve_all = self._resolver.resolve_all
         account = ServiceAccount(reactor, self._log, service_account)
         self._servers: list[ServerConnections] = []
+        self._connectors: list[Connector] = []
+        self._relays: set[RelayConnection] = set()
         for host in self._hosts:
             tls = _tls_towards(host, transport, trust)
             connector = Connector(reactor, host, transport, tls, resolve_all)
+            self._connectors.append(connector)
             self._servers.append(ServerConnections(reactor, connector, account, OPENING_SHARE * timeout_s))
         self._cleaning = LoopingCall(self._close_idle)
         self._cleaning.clock = reactor
@@ -185,6 +189,8 @@ class Directory:
         self._stopped = True
         if self._cleaning.running:
             self._cleaning.stop()
+        for relay in list(self._relays):
+            relay.abort()
         for server in self._servers:
             await server.stop()
         if self._resolver is not None:
@@ -253,6 +259,27 @@ class Directory:
             if result.code != ResultCode.SUCCESS:
                 _require_now(result, server)
             return BindResult(result, server)
+
+        return await self._at_first_well(ask)
+
+    async def open_relay(self) -> RelayConnection:
+        """Open a connection that is nobody's yet, for one client; whoever opens it ends it.
+
+        A server counts as well when it answers a search of its root DSE, whatever it answers.
+
+        Raises:
+            PrimaryUnreachable: no server can be reached.
+        """
+
+        async def ask(index: int) -> RelayConnection:
+            connection = await self._connectors[index].open(self._timeout_s, _greet)
+            if self._stopped:
+                connection.close()
+                raise LdapNotNow(*sentences.stopping())
+            relay = RelayConnection(self._reactor, connection)
+            self._relays.add(relay)
+            connection.gone.addCallback(lambda _: self._relays.discard(relay))
+            return relay
 
         return await self._at_first_well(ask)
 
@@ -342,6 +369,18 @@ class Directory:
     def _close_idle(self) -> None:
         for server in self._servers:
             server.close_idle()
+
+
+async def _greet(connection: LdapConnection, limit_s: float) -> None:
+    """See whether somebody is there behind an open port."""
+    request = pureldap.LDAPSearchRequest(
+        baseObject=b"",
+        scope=int(Scope.BASE),
+        timeLimit=whole_seconds(limit_s),
+        filter=present("objectClass"),
+        attributes=list(NO_ATTRIBUTES),
+    )
+    _require_now((await connection.request(request, limit_s=limit_s)).result, connection.peer)
 
 
 def _tls_towards(host: DirectoryHost, transport: Transport, trust: Trust | None) -> StrictClientTls | None:

@@ -38,16 +38,12 @@ from duoproxy.sections.ad_client_options import (
     service_credentials,
     users_ntlm_domain,
 )
+from duoproxy.sections.bind_directory import SHIELDED, RelayedDirectory
 from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment, upstream_status
 from duoproxy.sections.directory_checks import TriedDirectory, directory_checks
 
 _PROTECTING = ("transport", "ssl_verify", "ssl_verify_hostname")
-
-_SHIELDED = (
-    "the same wrong password was refused less than a minute ago, and is refused from memory so that the account does "
-    "not lock; correct the password on the user's devices (lockout_shield)"
-)
 
 _NO_LOGIN_NAME = (
     "the entry has no sAMAccountName that the service account can read, and auth_type=ntlm2 needs it; for a directory "
@@ -56,7 +52,11 @@ _NO_LOGIN_NAME = (
 
 
 class AdClient(ClientSection):
-    """Finds users, checks their groups and binds as them."""
+    """Finds users, checks their groups and binds as them.
+
+    Attributes:
+        bind_directory: the directory, for sections that relay LDAP.
+    """
 
     schema = SectionSchema(
         name="ad_client",
@@ -86,6 +86,16 @@ class AdClient(ClientSection):
         domain_dn = top_of_tree(settings.search_dn)
         self._policies = LockoutPolicies(self._directory, domain_dn, environment.reactor.seconds)
         self._shield = LockoutShield(environment.random_bytes(MIN_KEY_BYTES)) if settings.lockout_shield else None
+        self.bind_directory = RelayedDirectory(
+            environment.section_name,
+            self._directory,
+            self._users,
+            self._groups,
+            self._policies,
+            self._shield,
+            settings.timeout,
+            (environment.reactor.seconds, environment.wall_clock),
+        )
         self._binding: dict[bytes, list[Deferred[None]]] = {}
         self._probing: Deferred[None] | None = None
 
@@ -158,7 +168,7 @@ class AdClient(ClientSection):
             self._binding[key].append(turn)
             await turn
         if self._is_shielded(user, password):
-            return PrimaryOutcome(False, _SHIELDED, alternative_is_safe=await self._second_is_safe(user))
+            return PrimaryOutcome(False, SHIELDED, alternative_is_safe=await self._second_is_safe(user))
         if not is_first:
             return await self._bind(user, password)
         self._binding[key] = []
