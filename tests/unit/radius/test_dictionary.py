@@ -77,8 +77,8 @@ def test_number_notations_find_known_and_unknown_attributes(ours):
     assert ours.find("25461:7").name == "PaloAlto-Client-Source-IP"
     assert ours.find("0:1") is None
     assert ours.find("200") == AttributeDefinition("200", AttributeId(0, 200))
-    assert ours.find("12356:1") == AttributeDefinition("12356:1", AttributeId(12356, 1))
-    assert ours.find("12356:0") == AttributeDefinition("12356:0", AttributeId(12356, 0))
+    assert ours.find("32473:1") == AttributeDefinition("32473:1", AttributeId(32473, 1))
+    assert ours.find("32473:0") == AttributeDefinition("32473:0", AttributeId(32473, 0))
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_debug_lines_show_names_and_values(ours):
         (5, b"\0\0\0\x07"),
         (26, b"\0\0\0\x09\x01\x09a=b"),
         (26, b"\0\0\0\x09\x01\x05a=b\x01\x05c=d"),
-        (26, b"\0\0\x30\x44\x01\x04vi"),
+        (26, b"\0\0\x7e\xd9\x01\x04vi"),
         (64, b"\x01\0\0\x0d"),
         (81, b"\x0142"),
         (81, b"42"),
@@ -273,7 +273,7 @@ def test_debug_lines_show_names_and_values(ours):
         "Vendor-Specific = 0x000000090109613d62",
         'Cisco-AVPair = "a=b"',
         'Cisco-AVPair = "c=d"',
-        "12356:1 = 0x7669",
+        "32473:1 = 0x7669",
         "Tunnel-Type = [tag 1] VLAN (13)",
         'Tunnel-Private-Group-Id = [tag 1] "42"',
         'Tunnel-Private-Group-Id = "42"',
