@@ -46,13 +46,8 @@ FINGERPRINT_KEY_BYTES: Final = 32
 
 _MICROSOFT = 311
 # RFC 3579 §3.3, note 1: EAP-Message stands beside no other credential.
-_OTHER_CREDENTIALS = (
-    AttributeId(0, Type.USER_PASSWORD),
-    AttributeId(0, Type.CHAP_PASSWORD),
-    AttributeId(0, Type.ARAP_PASSWORD),
-    AttributeId(_MICROSOFT, 1),
-    AttributeId(_MICROSOFT, 25),
-)
+_OTHER_CREDENTIALS = frozenset({int(Type.USER_PASSWORD), int(Type.CHAP_PASSWORD), int(Type.ARAP_PASSWORD)})
+_OTHER_MICROSOFT_CREDENTIALS = (AttributeId(_MICROSOFT, 1), AttributeId(_MICROSOFT, 25))
 _SURPRISED = Fail(b"", "the conversation cannot go on")
 
 
@@ -157,7 +152,7 @@ class EapServer:
         if eap is None:
             self._limited.warn("no eap", host, lambda: sentences.no_eap(host, self._section_name))
             return REJECT
-        if any(first(attributes, other) is not None for other in _OTHER_CREDENTIALS):
+        if _has_other_credential(attributes):
             self._limited.warn("two", host, lambda: sentences.two_credentials(host))
             return refusal(received)
         state = first(attributes, Type.STATE)
@@ -325,6 +320,15 @@ class EapServer:
                 device,
                 lambda: sentences.nothing_more_came(login.login_id, device, machine.outer_identity, after),
             )
+
+
+def _has_other_credential(attributes: Sequence[Attribute]) -> bool:
+    present = {number for number, _ in attributes}
+    if not present.isdisjoint(_OTHER_CREDENTIALS):
+        return True
+    if Type.VENDOR_SPECIFIC not in present:
+        return False
+    return any(first(attributes, other) is not None for other in _OTHER_MICROSOFT_CREDENTIALS)
 
 
 def _described(machine: EapAuthenticator, identity: str) -> str:
