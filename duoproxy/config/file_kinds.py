@@ -79,10 +79,10 @@ class SecretText(Kind[Secret]):
     def _from_file(self, path: Path, context: ParseContext) -> Secret:
         if not context.follows_files:
             return _not_looked_at("file:", context)
-        octets = _read(path, MAX_SECRET_BYTES + len(b"\r\n") + 1, context)
+        octets = read_beginning(path, MAX_SECRET_BYTES + len(b"\r\n") + 1, context)
         if octets is None:
             return PLACEHOLDER_SECRET
-        if _others_can_read(path):
+        if others_can_read(path):
             context.warn(f"everybody on this machine can read {path}", f"Run chmod o-r {path} to change that")
         octets = octets.removesuffix(b"\n").removesuffix(b"\r")
         if not octets:
@@ -114,7 +114,7 @@ class InputFile(Kind[Path]):
         if path in context.made_files:
             return path
         if context.follows_files:
-            _read(path, 1, context)
+            read_beginning(path, 1, context)
         return path
 
     def describe(self) -> str:
@@ -156,7 +156,7 @@ def _fault(what: str, remedy: str) -> ValueParseError:
     return ValueParseError(what, remedy, wants_example=False)
 
 
-def _read(path: Path, max_bytes: int, context: ParseContext) -> bytes | None:
+def read_beginning(path: Path, max_bytes: int, context: ParseContext) -> bytes | None:
     """Read the beginning of a regular file (a pipe could keep us waiting for ever).
 
     Returns:
@@ -182,7 +182,8 @@ def _read(path: Path, max_bytes: int, context: ParseContext) -> bytes | None:
         ) from None
 
 
-def _others_can_read(path: Path) -> bool:
+def others_can_read(path: Path) -> bool:
+    """Tell whether everybody on this machine may read a file."""
     try:
         return bool(path.stat().st_mode & stat.S_IROTH)
     except OSError:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from duoproxy.config.near import nearest
 from duoproxy.config.option import OldName, Option
+
+_PROTECTED: Final = re.compile(r"(?P<stem>.+)_protected(?P<number>_[0-9]+)?")
+
+
+def protected_key(option: Option, number: int) -> str:
+    """Write the name of the encrypted twin of a secret option: `skey_protected`, `radius_secret_protected_1`."""
+    return f"{option.name}_protected{option.key(number).removeprefix(option.name)}"
 
 
 @frozen
@@ -18,11 +27,13 @@ class Named:
         option: the option.
         number: its number; 1 for options without numbers.
         old_name: the other name by which it was written, if it was.
+        protected: it was written as the encrypted twin of the option.
     """
 
     option: Option
     number: int
     old_name: OldName | None = None
+    protected: bool = False
 
 
 class OptionIndex:
@@ -47,7 +58,16 @@ class OptionIndex:
         if key in self._by_old_name:
             option, old = self._by_old_name[key]
             return Named(option, 1, old)
-        return None
+        return self._find_protected(key)
+
+    def _find_protected(self, key: str) -> Named | None:
+        """Find the secret whose encrypted twin a key names."""
+        protected = _PROTECTED.fullmatch(key)
+        if protected is None:
+            return None
+        named = self.find(protected["stem"] + (protected["number"] or ""))
+        is_twin = named is not None and named.option.kind.secret and not named.protected
+        return evolve(named, protected=True) if named is not None and is_twin else None
 
     def near(self, key: str) -> list[tuple[str, Option]]:
         """List what a key that names nothing may be a slip of, the nearest first: how it is spelled, and the option.

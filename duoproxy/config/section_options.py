@@ -5,9 +5,8 @@ Everything about one section alone is found here; what concerns several sections
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from attrs import Factory, define, frozen
 
@@ -18,13 +17,8 @@ from duoproxy.config.kind import ParseContext, ValueParseError
 from duoproxy.config.option import OldName, Option
 from duoproxy.config.option_index import Named
 from duoproxy.config.problems import quoted
+from duoproxy.config.protected_values import open_protected
 from duoproxy.config.schema import Role, SectionSchema
-
-_PROTECTED: Final = re.compile(r"(?P<stem>.+)_protected(?P<number>_[0-9]+)?")
-_PROTECTED_REMEDY: Final = (
-    "Make one here with systemd-creds encrypt and write {key} = credential:NAME, "
-    "or write {key} = file:PATH, or the clear text"
-)
 
 
 @frozen
@@ -90,7 +84,7 @@ def assign(reading: SectionReading, main: IniSection | None, catalogue: Catalogu
         named = index.find(entry.key)
         if named is not None:
             _assign_one(reading, named, entry, reading.name, findings)
-        elif not findings.full and not _is_protected(reading, entry, findings):
+        elif not findings.full:
             _unknown_option(reading, entry, catalogue, findings)
     if main is None or reading.schema.role is Role.MAIN:
         return
@@ -156,7 +150,7 @@ def _parse(assignment: Assignment, context: ParseContext, findings: Findings) ->
     if assignment.named.old_name is not None:
         text = _in_new_words(assignment.named.old_name, text)
     try:
-        return kind.parse(text, context)
+        return open_protected(text, kind, context) if assignment.named.protected else kind.parse(text, context)
     finally:
         for what, remedy in context.warnings:
             findings.warning(entry.line, assignment.section, entry.key, what, remedy)
@@ -174,21 +168,6 @@ def _in_new_words(old: OldName, text: str) -> str:
 
 def _shown_default(option: Option) -> str:
     return "" if option.required or option.default is None else option.kind.show(option.default)
-
-
-def _is_protected(reading: SectionReading, entry: IniEntry, findings: Findings) -> bool:
-    """Tell about a `skey_protected`, which only the Windows machine that made it can read."""
-    protected = _PROTECTED.fullmatch(entry.key)
-    if protected is None:
-        return False
-    key = protected["stem"] + (protected["number"] or "")
-    named = reading.schema.index.find(key)
-    if named is None or not named.option.kind.secret:
-        return False
-    reading.faulty.add((named.option.name, named.number))
-    what = "the value is encrypted by the Windows machine that made it and cannot be read here"
-    findings.error(entry.line, reading.name, entry.key, what, _PROTECTED_REMEDY.format(key=key))
-    return True
 
 
 def _unknown_option(reading: SectionReading, entry: IniEntry, catalogue: Catalogue, findings: Findings) -> None:

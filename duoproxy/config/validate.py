@@ -275,6 +275,6 @@ def _made_files(reading: SectionReading, context: ParseContext) -> list[Path]:
 
 def _has_clear_text_secret(reading: SectionReading) -> bool:
     return any(
-        assignment.option.kind.secret and is_clear_text(assignment.entry.value)
+        assignment.option.kind.secret and not assignment.named.protected and is_clear_text(assignment.entry.value)
         for assignment in reading.assignments.values()
     )

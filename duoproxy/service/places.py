@@ -11,6 +11,8 @@ from pathlib import Path
 
 from attrs import frozen
 
+from duoproxy.config.protected import key_file_beside
+
 DEFAULT_BASE = Path("/opt/duoauthproxy")
 # Where the installer puts the virtual environment, below the base.
 ENVIRONMENT_IN_BASE = ("usr", "local")
@@ -59,7 +61,7 @@ class Places:
     @property
     def protection_key_file(self) -> Path:
         """The key that `_protected` values are made with."""
-        return self.configuration.parent / "protection.key"
+        return key_file_beside(self.configuration.parent)
 
 
 def installed_base(environment: Path | None = None) -> Path:

@@ -128,15 +128,11 @@ def test_near_miss_in_main_of_an_option_that_sections_inherit_is_an_error(tmp_pa
 def test_value_made_on_windows_cannot_be_read(tmp_path: Path) -> None:
     """The error names option, line, and the command that makes one here; the option does not count as missing too."""
     text = GOOD.replace("skey =", "skey_protected =").replace("radius_secret_1 =", "radius_secret_protected_1 =")
-    remedy = (
-        "Make one here with systemd-creds encrypt and write {0} = credential:NAME, "
-        "or write {0} = file:PATH, or the clear text."
-    )
     what = "the value is encrypted by the Windows machine that made it and cannot be read here."
+    remedy = "Make one here with authproxy_passwd, and write it in its place."
     assert lines_of(tmp_path, text) == [
-        f"error: authproxy.cfg:3 [radius_server_auto] skey_protected: {what} {remedy.format('skey')}",
-        f"error: authproxy.cfg:6 [radius_server_auto] radius_secret_protected_1: {what} "
-        f"{remedy.format('radius_secret_1')}",
+        f"error: authproxy.cfg:3 [radius_server_auto] skey_protected: {what} {remedy}",
+        f"error: authproxy.cfg:6 [radius_server_auto] radius_secret_protected_1: {what} {remedy}",
     ]
 
 
