@@ -17,14 +17,6 @@ from pathlib import Path
 from attrs import frozen
 
 from duoproxy.errors import DuoproxyError
-from duoproxy.service.capabilities import (
-    CAP_NET_BIND_SERVICE,
-    bound_capabilities,
-    forbid_new_privileges,
-    keep_capabilities_over_change_of_user,
-    permitted_capabilities,
-    set_capabilities,
-)
 from duoproxy.service.log_files import FOLDER_MODE
 
 _ROOT = 0
@@ -122,32 +114,35 @@ def become(identity: Identity) -> None:
         return
     if os.geteuid() != _ROOT:
         raise PrivilegeFault(f"Only root can become {identity.user}. Start as root, or leave --user out.")
+    # Only here: ctypes wants memory that can be written and run, which systemd's sandbox has no need to allow.
+    from duoproxy.service import capabilities
+
     try:
-        kept = permitted_capabilities() & {CAP_NET_BIND_SERVICE}
-        bound_capabilities(kept)
-        keep_capabilities_over_change_of_user(True)
+        kept = capabilities.permitted_capabilities() & {capabilities.CAP_NET_BIND_SERVICE}
+        capabilities.bound_capabilities(kept)
+        capabilities.keep_capabilities_over_change_of_user(True)
         os.setgroups([identity.group_id])
         os.setresgid(identity.group_id, identity.group_id, identity.group_id)
         os.setresuid(identity.user_id, identity.user_id, identity.user_id)
-        set_capabilities(kept)
-        keep_capabilities_over_change_of_user(False)
-        forbid_new_privileges()
+        capabilities.set_capabilities(kept)
+        capabilities.keep_capabilities_over_change_of_user(False)
+        capabilities.forbid_new_privileges()
     except OSError as fault:
         raise PrivilegeFault(
             f"Root cannot become {identity.user} here: {fault.strerror}. A container needs the capabilities SETUID, "
             f"SETGID and SETPCAP for it; or start as {identity.user} from the beginning."
         ) from None
-    _make_sure(identity, kept)
+    _make_sure(identity, capabilities.permitted_capabilities() == kept)
 
 
-def _make_sure(identity: Identity, kept: frozenset[int]) -> None:
+def _make_sure(identity: Identity, capabilities_are_gone: bool) -> None:
     """Look whether the rights are gone indeed."""
     user, group = identity.user_id, identity.group_id
     as_wanted = (
         os.getresuid() == (user, user, user)
         and os.getresgid() == (group, group, group)
         and os.getgroups() == [group]
-        and permitted_capabilities() == kept
+        and capabilities_are_gone
     )
     if not as_wanted or _is_root_again():
         raise PrivilegeFault(f"Root became {identity.user}, but kept rights that it should not have. Please report it.")
