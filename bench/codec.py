@@ -26,8 +26,10 @@ from duoproxy.radius.authenticators import (
 )
 from duoproxy.radius.hiding import hide_password, reveal_password
 from duoproxy.radius.packet import Code, decode_packet, frame_packet
+from duoproxy.secret import Secret
 
 SECRET = b"testing123"
+SHARED = Secret(SECRET)
 PASSWORD = b"correct horse battery"
 AUTHENTICATOR = bytes(range(16))
 AIM_PER_S = 60_000
@@ -81,14 +83,14 @@ def access_request() -> bytes:
 def own_round(datagram: bytes) -> bytes:
     """Do the round with our codec."""
     framed = frame_packet(datagram)
-    if check_message_authenticator(framed, SECRET) is not MessageAuthenticator.VALID:
+    if check_message_authenticator(framed, SHARED) is not MessageAuthenticator.VALID:
         raise ValueError("Message-Authenticator does not fit")
     packet = decode_packet(framed)
     if reveal_password(first(packet.attributes, Type.USER_PASSWORD) or b"", SECRET, packet.authenticator) != PASSWORD:
         raise ValueError("the password came back changed")
     reply = [pair for pair in packet.attributes if pair[0] == Type.PROXY_STATE]
     reply.append((Type.REPLY_MESSAGE, b"Success. Logging you in..."))
-    return encode_reply(Code.ACCESS_ACCEPT, packet.identifier, packet.authenticator, reply, SECRET)
+    return encode_reply(Code.ACCESS_ACCEPT, packet.identifier, packet.authenticator, reply, SHARED)
 
 
 def pyrad_round() -> Callable[[bytes], bytes]:

@@ -7,9 +7,14 @@ and only to code that needs the octets themselves.
 from __future__ import annotations
 
 import hmac
-from typing import NoReturn
+from hashlib import md5
+from typing import Any, NoReturn
 
 MASK = "*****"
+
+_BLOCK_BYTES = 64
+_INNER_PAD = bytes(octet ^ 0x36 for octet in range(256))
+_OUTER_PAD = bytes(octet ^ 0x5C for octet in range(256))
 
 
 class Secret:
@@ -19,12 +24,13 @@ class Secret:
     copied into a format, and prints as five asterisks.
     """
 
-    __slots__ = ("__octets",)
+    __slots__ = ("__md5_of_pads", "__octets")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, value: str | bytes) -> None:
         """Hold `value`; text is held as its UTF-8 octets."""
         self.__octets = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
+        self.__md5_of_pads: Any = None
 
     def reveal(self) -> bytes:
         """Give out the octets."""
@@ -33,6 +39,33 @@ class Secret:
     def reveal_text(self) -> str:
         """Give out the text that was held (UTF-8)."""
         return self.__octets.decode("utf-8", "surrogateescape")
+
+    def hmac_md5(self, message: bytes) -> bytes:
+        """Sign with HMAC-MD5, as RADIUS does.
+
+        What depends on the key alone is computed for the first message and kept here, with the key: a secret that is
+        shared with a device signs every packet, and OpenSSL's own HMAC takes longer to set up than to compute.
+
+        Returns:
+            16 octets.
+
+        Source: RFC 2104 §2, §4.
+        """
+        inner, outer = self.__md5_of_pads or self.__prepare()
+        inner, outer = inner.copy(), outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        digest: bytes = outer.digest()
+        return digest
+
+    def __prepare(self) -> Any:
+        key = self.__octets
+        if len(key) > _BLOCK_BYTES:
+            key = md5(key, usedforsecurity=False).digest()
+        key = key.ljust(_BLOCK_BYTES, b"\0")
+        pads = (key.translate(_INNER_PAD), key.translate(_OUTER_PAD))
+        self.__md5_of_pads = tuple(md5(pad, usedforsecurity=False) for pad in pads)
+        return self.__md5_of_pads
 
     def __len__(self) -> int:
         """The number of octets."""

@@ -50,6 +50,4 @@ def encode_or_reject(request: ReceivedRequest, reply: Reply) -> tuple[bytes | No
 def _encode(request: ReceivedRequest, code: int, attributes: Sequence[Attribute]) -> bytes:
     packet = request.packet
     proxy_state = [attribute for attribute in packet.attributes if attribute[0] == Type.PROXY_STATE]
-    return encode_reply(
-        code, packet.identifier, packet.authenticator, [*attributes, *proxy_state], request.secret.reveal()
-    )
+    return encode_reply(code, packet.identifier, packet.authenticator, [*attributes, *proxy_state], request.secret)

@@ -107,7 +107,6 @@ class RadiusServer:
         self._section_name = section_name
         self._reactor = reactor
         self._devices = tuple(devices)
-        self._secrets = tuple(device.secret.reveal() for device in devices)
         self._table = DeviceTable([device.addresses for device in devices])
         self._join_retries = policy.join_retries
         self._state_is_ours = state_is_ours
@@ -215,16 +214,14 @@ class RadiusServer:
             what = str(error)
             self._limited.warn("malformed", host, lambda: sentences.malformed_request(host, what))
             return
-        self._framed_received(framed, self._devices[index], self._secrets[index], source, local_host)
+        self._framed_received(framed, self._devices[index], source, local_host)
 
-    def _framed_received(
-        self, framed: bytes, device: RadiusDevice, secret: bytes, source: Endpoint, local_host: str
-    ) -> None:
+    def _framed_received(self, framed: bytes, device: RadiusDevice, source: Endpoint, local_host: str) -> None:
         host, code = source[0], framed[0]
         if code not in (Code.ACCESS_REQUEST, Code.STATUS_SERVER):
             self._limited.warn("code", host, lambda: sentences.unknown_code(host, code))
             return
-        verdict = check_message_authenticator(framed, secret)
+        verdict = check_message_authenticator(framed, device.secret)
         if verdict is MessageAuthenticator.INVALID:
             self._limited.warn(
                 "secret", host, lambda: sentences.wrong_secret(host, device.secret_option, self._section_name)

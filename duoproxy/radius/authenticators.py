@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from hashlib import md5
 
 from duoproxy.radius.packet import AUTHENTICATOR_BYTES, HEADER_BYTES, Attribute, Code, encode_attributes, encode_header
+from duoproxy.secret import Secret
 
 MESSAGE_AUTHENTICATOR = 80
 MESSAGE_AUTHENTICATOR_BYTES = 16
@@ -33,7 +34,7 @@ class MessageAuthenticator(enum.Enum):
 
 
 def check_message_authenticator(
-    framed: bytes, secret: bytes, request_authenticator: bytes | None = None
+    framed: bytes, secret: bytes | Secret, request_authenticator: bytes | None = None
 ) -> MessageAuthenticator:
     """Tell whether a packet carries a Message-Authenticator and whether it fits, compared in constant time.
 
@@ -41,7 +42,7 @@ def check_message_authenticator(
 
     Args:
         framed: as `frame_packet` gave it out.
-        secret: the shared secret.
+        secret: the shared secret; a `Secret` that is kept signs quicker than its octets.
         request_authenticator: 16 octets: `framed` is the reply to the request that carried them; None: it is a request.
 
     Source: RFC 3579 §3.2; RFC 5176 §2.3 for requests whose own authenticator is computed.
@@ -64,7 +65,7 @@ def check_message_authenticator(
     if authenticator is None:
         authenticator = _ZERO_AUTHENTICATOR if framed[0] in _COMPUTED_FROM_ZERO else framed[4:20]
     covered = framed[:4] + authenticator + framed[20:found] + _ZERO_AUTHENTICATOR + framed[found + 16 :]
-    if hmac.compare_digest(hmac.digest(secret, covered, "md5"), framed[found : found + 16]):
+    if hmac.compare_digest(_hmac_md5(secret, covered), framed[found : found + 16]):
         return MessageAuthenticator.VALID
     return MessageAuthenticator.INVALID
 
@@ -94,7 +95,7 @@ def encode_request(
 
 
 def encode_reply(
-    code: int, identifier: int, request_authenticator: bytes, attributes: Sequence[Attribute], secret: bytes
+    code: int, identifier: int, request_authenticator: bytes, attributes: Sequence[Attribute], secret: bytes | Secret
 ) -> bytes:
     """Write a reply: Message-Authenticator first, then the Response Authenticator over everything.
 
@@ -105,7 +106,7 @@ def encode_reply(
         identifier: that of the request.
         request_authenticator: 16 octets, those of the request.
         attributes: without a Message-Authenticator; Proxy-State, in order, included.
-        secret: the shared secret.
+        secret: the shared secret; a `Secret` that is kept signs quicker than its octets.
 
     Raises:
         ValueError: as `encode_packet`; or `attributes` has a Message-Authenticator already.
@@ -113,9 +114,10 @@ def encode_reply(
     Source: RFC 2865 §3, RFC 3579 §3.2.
     """
     head, body = _unsigned(code, identifier, attributes)
-    digest = hmac.digest(secret, head + request_authenticator + _EMPTY_MESSAGE_AUTHENTICATOR + body, "md5")
+    digest = _hmac_md5(secret, head + request_authenticator + _EMPTY_MESSAGE_AUTHENTICATOR + body)
     signed = _MESSAGE_AUTHENTICATOR_HEADER + digest + body
-    return head + md5(head + request_authenticator + signed + secret, usedforsecurity=False).digest() + signed
+    octets = secret.reveal() if isinstance(secret, Secret) else secret
+    return head + md5(head + request_authenticator + signed + octets, usedforsecurity=False).digest() + signed
 
 
 def reply_is_authentic(framed: bytes, request_authenticator: bytes, secret: bytes) -> bool:
@@ -130,6 +132,10 @@ def reply_is_authentic(framed: bytes, request_authenticator: bytes, secret: byte
     """
     covered = framed[:4] + request_authenticator + framed[20:] + secret
     return hmac.compare_digest(md5(covered, usedforsecurity=False).digest(), framed[4:20])
+
+
+def _hmac_md5(secret: bytes | Secret, message: bytes) -> bytes:
+    return secret.hmac_md5(message) if isinstance(secret, Secret) else hmac.digest(secret, message, "md5")
 
 
 def _unsigned(code: int, identifier: int, attributes: Sequence[Attribute]) -> tuple[bytes, bytes]:
