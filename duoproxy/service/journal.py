@@ -63,6 +63,10 @@ class LoginRecord:
         self.left_out += 1
         return len(text) - len(self.steps.pop(MAX_STEPS // 2)[2])
 
+    def end_text(self) -> str:
+        """Say how it ended, as a step."""
+        return f"The login ends: {self.end.get('result')}, {self.end.get('cause')}."
+
     def as_mapping(self) -> dict[str, object]:
         """Give what JSON can carry: the fields, the end flat among them, and each step with its time."""
         began_at = self.steps[0][0] if self.steps else 0.0
@@ -113,7 +117,7 @@ class Journal:
             record.user = str(event["user"])
         record.device = record.device or str(event.get("device", ""))
         record.section = record.section or str(event.get("log_namespace", ""))
-        text = _said(event) if not record.end else _end_text(record) if "cause" in event else _said(event)
+        text = record.end_text() if "cause" in event and record.end else _said(event)
         self._add(record, event.get("log_time", self._wall_clock()), level, text)
 
     def find(self, login_id: str) -> LoginRecord | None:
@@ -159,10 +163,6 @@ def _take_end(record: LoginRecord, event: LogEvent) -> None:
     for name, key in _DURATIONS.items():
         value: Any = event.get(name)
         record.end[key] = round(value, 3) if isinstance(value, float) else 0.0
-
-
-def _end_text(record: LoginRecord) -> str:
-    return f"The login ends: {record.end['result']}, {record.end['cause']}."
 
 
 def _said(event: LogEvent) -> str:
