@@ -7,6 +7,7 @@ is follows from who owns the log folder.
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
 import pwd
 import stat
@@ -35,11 +36,13 @@ class Account:
         name: its name, or number.
         uid: its number.
         groups: the numbers of its groups.
+        primary_group: the number of its own group.
     """
 
     name: str
     uid: int
     groups: frozenset[int]
+    primary_group: int
 
     def may(self, wanted: int, about: os.stat_result) -> bool:
         """Tell whether it has a right (4 read, 2 write, 1 search) to a file, by the mode alone."""
@@ -65,8 +68,8 @@ def account(uid: int) -> Account:
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        return Account(f"uid {uid}", uid, frozenset())
-    return Account(entry.pw_name, uid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)))
+        return Account(f"uid {uid}", uid, frozenset(), uid)
+    return Account(entry.pw_name, uid, frozenset(os.getgrouplist(entry.pw_name, entry.pw_gid)), entry.pw_gid)
 
 
 def installation_findings(configuration: Path, log_folder: Path, ca_file: Path | None) -> Iterator[CheckFinding]:
@@ -151,11 +154,9 @@ def _reading_findings(file: Path, service: Account | None) -> Iterator[CheckFind
 
 
 def _group_name(service: Account) -> str:
-    import grp
-
     with contextlib.suppress(KeyError):
-        return grp.getgrgid(pwd.getpwuid(service.uid).pw_gid).gr_name
-    return str(service.uid)
+        return grp.getgrgid(service.primary_group).gr_name
+    return str(service.primary_group)
 
 
 def _is_key(file: Path) -> bool:

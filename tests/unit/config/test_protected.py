@@ -37,7 +37,7 @@ def test_a_value_that_was_changed_does_not_open(at: int) -> None:
     """Whatever character it is."""
     changed = VALUE[:at] + ("A" if VALUE[at] != "A" else "B") + VALUE[at + 1 :]
     with pytest.raises(
-        ProtectionFault, match="it is not complete, or was changed. Make it again with authproxy_passwd"
+        ProtectionFault, match=r"it is not complete, or was changed\. Make it again with authproxy_passwd"
     ):
         unprotect(changed, [KEY], "x")
 
@@ -54,8 +54,8 @@ def test_a_value_of_another_key_names_the_key() -> None:
     with pytest.raises(ProtectionFault) as caught:
         unprotect(VALUE, [OTHER], "/etc/protection.key")
     assert str(caught.value) == (
-        f"it was made with the key {KEY.id}, which is not in /etc/protection.key. Put the key file back that it was made "
-        "with, or make it again: authproxy_passwd."
+        f"it was made with the key {KEY.id}, which is not in /etc/protection.key. Put the key file back that it was "
+        "made with, or make it again: authproxy_passwd."
     )
 
 

@@ -1,0 +1,210 @@
+"""authproxy_passwd: encrypts secrets for the configuration file (`skey_protected = v1:…`).
+
+Exit codes: 0 done, 1 it cannot be done (or was not wanted), 2 wrong usage. Reference: §3, `_protected`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+from attrs import frozen
+
+from duoproxy.config.catalogue import Catalogue
+from duoproxy.config.file_kinds import MAX_SECRET_BYTES
+from duoproxy.config.protected import NONCE_BYTES, ProtectionFault, ProtectionKey, protect
+from duoproxy.errors import ConfigError
+from duoproxy.secret import Secret
+from duoproxy.service.options import DEFAULT_CONFIG, configuration_path
+from duoproxy.service.places import Places
+from duoproxy.tools.connectivity_run import CREDENTIALS_FOLDER
+from duoproxy.tools.file_checks import service_account
+from duoproxy.tools.protect_file import (
+    Contents,
+    ProtectFileFault,
+    protected_octets,
+    read_contents,
+    replace_file,
+    rotated_octets,
+)
+from duoproxy.tools.protection_keys import KeyRing, credential_folders, find_keys, new_key, write_keys
+
+EXIT_PROBLEM: Final = 1
+_IN_HISTORY: Final = (
+    "The secret stands in the history of your shell now, and stood in the list of processes: take it out there, or run "
+    "authproxy_passwd without an argument."
+)
+
+
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 it cannot be done or was not wanted, 2 wrong usage.",
+)
+@click.argument("secret", required=False)
+@click.option("--whole-config", is_flag=True, help="Encrypt every clear secret in the configuration file, in place.")
+@click.option("--rotate-key", is_flag=True, help="Make a new key, and every protected value of the file anew with it.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before the file is changed.")
+@click.option(
+    "-c",
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="The configuration file.",
+)
+def main(secret: str | None, whole_config: bool, rotate_key: bool, yes: bool, file: Path) -> None:
+    """Encrypt a secret for the configuration file.
+
+    Without SECRET it is asked for, twice, or read from standard input. What is printed goes behind the `_protected`
+    twin of an option: skey_protected, service_account_password_protected, secret_protected, radius_secret_protected_1.
+
+    \b
+    This protects a configuration file that is copied, shown, sent to support or
+    saved WITHOUT its key. It does not protect from root or from the account of
+    the service: who can read the key can read the secrets. The key is the file
+    protection.key beside the configuration, made on first use, or the systemd
+    credential duoauthproxy-protection-key. Without it the values are lost.
+
+    \b
+    Examples:
+      authproxy_passwd                      asks, and prints one value
+      authproxy_passwd --whole-config       encrypts all clear secrets of the file
+      authproxy_passwd --whole-config -y    the same without a question
+      authproxy_passwd --rotate-key         after the key file was seen by others
+    """  # noqa: D301 - \b is meant: click keeps the lines behind it
+    if sum([secret is not None, whole_config, rotate_key]) > 1:
+        raise click.UsageError("SECRET, --whole-config and --rotate-key exclude each other.")
+    path = configuration_path(str(file))
+    keys = _Keys(path, os.environ)
+    try:
+        if whole_config:
+            _protect_file(path, keys, yes)
+        elif rotate_key:
+            _rotate(path, keys, yes)
+        else:
+            _protect_one(secret, keys)
+    except (ProtectionFault, ProtectFileFault) as fault:
+        _give_up(str(fault)[:1].upper() + str(fault)[1:])
+    except OSError as fault:
+        _give_up(f"{fault.filename} cannot be written ({fault.strerror}). Run the tool as root.")
+
+
+@frozen
+class _Keys:
+    """The keys of an installation."""
+
+    path: Path
+    environ: Mapping[str, str]
+
+    @property
+    def file(self) -> Path:
+        return Places(self.path).protection_key_file
+
+    def find(self) -> KeyRing | None:
+        return find_keys(self.file, credential_folders(self.environ, CREDENTIALS_FOLDER))
+
+    def need(self) -> ProtectionKey:
+        """Give the key for new values; the first time it is made."""
+        ring = self.find()
+        if ring is not None:
+            return ring.keys[0]
+        key = new_key()
+        self.write([key])
+        click.echo(f"Made the key {self.file}. Save it apart from {self.path}.", err=True)
+        return key
+
+    def write(self, keys: list[ProtectionKey]) -> None:
+        write_keys(self.file, keys, self._owner())
+
+    def _owner(self) -> tuple[int, int]:
+        """The account of the service: the owner of the log folder; else that of the folder of the configuration."""
+        service = service_account(Places(self.path).log_folder)
+        about = self.path.parent.stat()
+        return (service.uid, service.primary_group) if service is not None else (about.st_uid, about.st_gid)
+
+
+def _protect_one(written: str | None, keys: _Keys) -> None:
+    text = _ask() if written is None else written
+    if not text or len(text.encode("utf-8", "surrogateescape")) > MAX_SECRET_BYTES:
+        _give_up(f"A secret has 1 to {MAX_SECRET_BYTES} bytes. Nothing was encrypted.")
+    click.echo(protect(Secret(text), keys.need(), os.urandom(NONCE_BYTES)))
+    if written is not None:
+        click.echo(_IN_HISTORY, err=True)
+
+
+def _ask() -> str:
+    if not is_terminal():
+        return sys.stdin.readline().removesuffix("\n").removesuffix("\r")
+    return str(click.prompt("Secret", hide_input=True, confirmation_prompt="The same again", err=True))
+
+
+def is_terminal() -> bool:
+    """Tell whether somebody types."""
+    return sys.stdin.isatty()
+
+
+def _protect_file(path: Path, keys: _Keys, yes: bool) -> None:
+    contents = read_contents(path, _installed_catalogue())
+    for sentence in contents.passed_over:
+        click.echo(sentence, err=True)
+    if not contents.clear:
+        click.echo(f"{path}: there is no secret in clear text.")
+        return
+    click.echo(f"{path}: {_count(len(contents.clear), 'secret')} in clear text:")
+    for one in contents.clear:
+        click.echo(f"  line {one.line} [{one.section}] {one.key} becomes {one.new_key}")
+    _confirm(yes)
+    replace_file(path, protected_octets(contents, keys.need(), os.urandom))
+    click.echo(
+        "Done. Commented lines, backups and copies that editors left still hold what they held. Check the file with "
+        "authproxyctl check."
+    )
+
+
+def _rotate(path: Path, keys: _Keys, yes: bool) -> None:
+    ring = keys.find()
+    if ring is None:
+        _give_up(f"There is no key yet: {keys.file} is not there. authproxy_passwd makes it on first use.")
+    if ring.is_credential:
+        _give_up(
+            f"The key is the systemd credential {ring.source}, which this tool cannot write. Write the values in clear "
+            "text, put a new key file into the credential, and run authproxy_passwd --whole-config."
+        )
+    contents: Contents = read_contents(path, _installed_catalogue())
+    click.echo(f"{path}: {_count(len(contents.protected), 'protected value')} will be encrypted with a new key.")
+    _confirm(yes)
+    key = new_key()
+    octets = rotated_octets(contents, ring.keys, key, os.urandom)
+    # Both keys stand in the file while the values change: whatever stops this, every value has its key.
+    keys.write([key, *ring.keys])
+    replace_file(path, octets)
+    keys.write([key])
+    click.echo("Done. The old key is gone: what was made with it and stands elsewhere cannot be opened any more.")
+
+
+def _confirm(yes: bool) -> None:
+    if not yes and not click.confirm("Go on?", default=False):
+        _give_up("Nothing was changed.")
+
+
+def _installed_catalogue() -> Catalogue:
+    from duoproxy.sections.registry import load_registry
+
+    try:
+        return load_registry().catalogue
+    except ConfigError as fault:
+        _give_up(str(fault))
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _give_up(sentence: str) -> NoReturn:
+    click.echo(sentence, err=True)
+    raise SystemExit(EXIT_PROBLEM)
