@@ -50,6 +50,7 @@ from duoproxy.ldap.relay_actions import (
     Action,
     BeginTls,
     BindAnswered,
+    BindLost,
     DropServer,
     EndClient,
     GiveUpBind,
@@ -405,14 +406,14 @@ class Relay:
         self._bind.upstream_id, self._bind.answer, self._bind.code = 0, b"", -1
         if self._bind.request.is_anonymous:
             return self.refuse_bind(ResultCode.UNAVAILABLE, text)
-        return [BindAnswered(ResultCode.UNAVAILABLE, text)] if waited else []
+        return [BindLost(text)] if waited else []
 
     # ── the end ────────────────────────────────────────────────────────────────────────────────────────────────
     def end(self, code: int, text: str) -> list[Action]:
         """End the connection with a Notice of Disconnection. Source: RFC 4511 §4.4.1."""
         if self.phase is Phase.CLOSING:
             return []
-        return [*self._closing(text), ToClient(write_notice_of_disconnection(code, text)), EndClient()]
+        return [*self._closing(text), ToClient(write_notice_of_disconnection(code, text)), EndClient(text)]
 
     def client_lost(self) -> list[Action]:
         """The client is gone."""

@@ -48,6 +48,13 @@ class BindAnswered:
 
 
 @frozen
+class BindLost:
+    """The connection to the directory ended before it answered what `Relay.send_bind` sent."""
+
+    reason: str
+
+
+@frozen
 class GiveUpBind:
     """Nobody waits any more for the login that is under way."""
 
@@ -72,7 +79,13 @@ class DropServer:
 
 @frozen
 class EndClient:
-    """Write what there is, then close the client's connection."""
+    """Write what there is, then close the client's connection.
+
+    Attributes:
+        fault: what was wrong with it, for the log; empty for an end that is none.
+    """
+
+    fault: str = ""
 
 
-Action = ToClient | ToServer | JudgeBind | BindAnswered | GiveUpBind | BeginTls | DropServer | EndClient
+Action = ToClient | ToServer | JudgeBind | BindAnswered | BindLost | GiveUpBind | BeginTls | DropServer | EndClient

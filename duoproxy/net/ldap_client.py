@@ -1,0 +1,559 @@
+"""One client that speaks LDAP to us: its connection, and the connection to the directory behind it.
+
+Owns both connections: octets in both directions, what happens when one side does not read, the going over to TLS, and
+what is closed after which time. What the messages mean, and who the client is, is the business of
+`duoproxy.ldap.relay`; who may log in that of whoever judges binds.
+
+The connection to the directory is opened by the first message that needs it: whoever only knocks costs nothing there.
+
+Source: RFC 4511 §4.2.1, §4.4.1, §4.14, §5.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+from typing import Protocol as Interface
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from duoproxy.errors import PrimaryUnreachable, RemoteProtocolError
+from duoproxy.ldap.framing import FramingError, MessageFramer
+from duoproxy.ldap.messages import BindRequest, ResultCode
+from duoproxy.ldap.relay import Relay
+from duoproxy.ldap.relay_actions import (
+    Action,
+    BeginTls,
+    BindAnswered,
+    BindLost,
+    DropServer,
+    EndClient,
+    GiveUpBind,
+    JudgeBind,
+    ToClient,
+    ToServer,
+)
+from duoproxy.ldap.relay_policy import RelayPolicy
+from duoproxy.ldap.relay_table import Phase
+from duoproxy.net import ldap_server_sentences as sentences
+from duoproxy.net.deadlines import Expired, within
+from duoproxy.net.ldap_relay import RelayConnection
+from duoproxy.net.log_limit import LimitedLog
+from duoproxy.net.reading import Reading
+from duoproxy.net.server_tls import ServerTls
+from duoproxy.secret import Secret
+
+MAX_QUEUED_BYTES: Final = 65_536
+"""For the directory, while the connection to it is being opened; beyond, the client is not read."""
+HANDSHAKE_S: Final = 30.0
+"""For a client to come to the end of its TLS handshake."""
+MESSAGE_S: Final = 30.0
+"""For a client that is not bound to finish a message that it began."""
+LAST_WORDS_S: Final = 5.0
+"""For a client to take what was written before its connection is broken off."""
+
+_CLIENT_FULL, _SERVER_FULL, _OPENING = "client", "server", "opening"
+
+
+@frozen
+class ClientLimits:
+    """How much a client may send, and how long it may take.
+
+    Attributes:
+        unbound_message_bytes: the longest message of a client that is not bound.
+        message_bytes: the longest message of one that is, and of the directory.
+        idle_s: seconds without a request or an answer.
+        network_s: seconds in which a connection to the directory comes about, and the directory says something
+            when it owes an answer.
+    """
+
+    unbound_message_bytes: int
+    message_bytes: int
+    idle_s: float
+    network_s: float
+
+
+@frozen
+class BindVerdict:
+    """What became of a bind.
+
+    Attributes:
+        accepted: the directory's yes goes to the client.
+        code: otherwise, the result code for the client.
+        text: otherwise, the text for the client.
+        relay: whether the directory's own no goes to the client instead, if there is one.
+        exempt: no second factor was asked for, because of who bound or because it was the first bind.
+    """
+
+    accepted: bool
+    code: int = ResultCode.INVALID_CREDENTIALS
+    text: str = ""
+    relay: bool = False
+    exempt: bool = False
+
+
+@frozen
+class BindAnswer:
+    """What the directory said to a bind: its resultCode and diagnosticMessage, and which server it was."""
+
+    code: int
+    text: str
+    server: str
+
+
+class ServesClients(Interface):
+    """Whoever has clients: what they share."""
+
+    reactor: Any
+    limits: ClientLimits
+    policy: RelayPolicy
+    tls: ServerTls | None
+    limited_log: LimitedLog
+    answer_limit_s: float
+
+    async def open_relay(self) -> RelayConnection:
+        """Open a connection to the directory; raise `PrimaryUnreachable`."""
+
+    def judge(self, attempt: BindAttempt) -> Awaitable[BindVerdict]:
+        """Judge a bind."""
+
+    def login_failed(self, failure: Failure) -> None:
+        """Log a fault of ours in a login."""
+
+    def left(self, client: LdapClient) -> None:
+        """Forget a client."""
+
+
+class BindAttempt:
+    """One simple bind with name and password, for whoever judges it.
+
+    Attributes:
+        bind: what the client sent.
+        number: the how manieth it is on its connection, from 1.
+        address: of the client.
+        port: of the client.
+    """
+
+    def __init__(self, client: LdapClient, judged: JudgeBind) -> None:
+        self.bind: BindRequest = judged.bind
+        self.number = judged.number
+        self.address = client.address
+        self.port = client.port
+        self._client = client
+
+    async def send(self, name: bytes, password: Secret) -> BindAnswer:
+        """Let the directory judge a password, on the connection of this client: with a yes the session is the user's.
+
+        Raises:
+            PrimaryUnreachable: it did not answer.
+        """
+        return await self._client.send_bind(name, password)
+
+
+@implementer(IHandshakeListener, IPushProducer)
+class LdapClient(Protocol):
+    """A connection of a client.
+
+    Attributes:
+        address: of the client.
+        port: of the client.
+    """
+
+    def __init__(self, service: ServesClients, address: str, port: int, *, over_tls: bool) -> None:
+        """Prepare.
+
+        Args:
+            service: what all clients share.
+            address: of the client.
+            port: of the client.
+            over_tls: its transport is TLS from the start.
+        """
+        self.address = address
+        self.port = port
+        self._service = service
+        self._relay = Relay(service.policy, over_tls=over_tls)
+        self._framer = MessageFramer(service.limits.unbound_message_bytes)
+        self._server_framer = MessageFramer(service.limits.message_bytes)
+        self._server: RelayConnection | None = None
+        self._opening: Deferred[None] | None = None
+        self._queue: list[bytes] = []
+        self._queued_bytes = 0
+        self._login: Deferred[None] | None = None
+        self._answer: Deferred[BindAnswer] | None = None
+        now = float(service.reactor.seconds())
+        self._active_at = self._heard_at = now
+        self._handshake_at: float | None = now if over_tls else None
+        self._partial_at: float | None = None
+        self._ended_at: float | None = None
+        self._is_gone = False
+        self._client_reading = Reading(self._pause_client, self._resume_client)
+        self._server_reading = Reading(self._pause_server, self._resume_server)
+        self._server_is_full = _Full(self._client_reading)
+
+    @property
+    def is_binding(self) -> bool:
+        """Whether a login of this client is under way."""
+        return self._relay.phase is Phase.BINDING
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether somebody is logged in on it."""
+        return self._relay.phase is Phase.BOUND
+
+    @property
+    def _tcp(self) -> Any:
+        return cast(Any, self.transport)
+
+    # ── the client's side ──────────────────────────────────────────────────────────────────────────────────────
+    def connectionMade(self) -> None:
+        """Source: twisted.internet.protocol.BaseProtocol; called again when TLS comes in between."""
+        for switch in ("setTcpNoDelay", "setTcpKeepAlive"):
+            turn = getattr(self.transport, switch, None)
+            if turn is not None:
+                turn(True)
+        self._tcp.registerProducer(self, True)
+
+    def handshakeCompleted(self) -> None:
+        """Source: IHandshakeListener."""
+        self._handshake_at = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """Cut into messages, and do what each of them asks for."""
+        if self._ended_at is not None:
+            return
+        broken = ""
+        if not self._relay.waits_for_server:
+            self._heard_at = self._service.reactor.seconds()  # from now on it owes an answer
+        try:
+            messages = self._framer.feed(data)
+        except FramingError as fault:
+            messages, broken = list(fault.messages), str(fault)
+        if messages:
+            self._active_at = self._service.reactor.seconds()
+        actions: list[Action] = []
+        for number, octets in enumerate(messages, 1):
+            actions += self._relay.from_client(octets)
+            if actions and isinstance(actions[-1], BeginTls):
+                left = sum(map(len, messages[number:])) + self._framer.pending_bytes
+                self._discard(left, unframed=bool(broken))
+                self._perform(actions)
+                return
+        if broken:
+            actions += self._relay.end(ResultCode.PROTOCOL_ERROR, broken)
+        self._perform(actions)
+        self._note_partial()
+
+    def _discard(self, count: int, *, unframed: bool) -> None:
+        """Throw away what stood behind StartTLS in the clear. Source: RFC 4511 §4.14.1, §5.3."""
+        self._framer = MessageFramer(self._framer.max_message_bytes)
+        if count or unframed:
+            self._service.limited_log.warn(
+                "early octets", self.address, lambda: sentences.ldap_client_early_octets(self.address, count)
+            )
+
+    def _note_partial(self) -> None:
+        if not self._framer.pending_bytes:
+            self._partial_at = None
+        elif self._partial_at is None:
+            self._partial_at = self._service.reactor.seconds()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Give everything back."""
+        self._is_gone = True
+        self._ended_at = self._ended_at or self._service.reactor.seconds()
+        self._perform(self._relay.client_lost())
+        self._service.left(self)
+
+    # ── what the machine says ──────────────────────────────────────────────────────────────────────────────────
+    def _perform(self, actions: list[Action]) -> None:
+        to_client: list[bytes] = []
+        for action in actions:
+            if isinstance(action, ToClient):
+                to_client.append(action.octets)
+            elif isinstance(action, ToServer):
+                self._send(action.octets)
+            else:
+                self._write(to_client)
+                to_client = []
+                _PERFORM[type(action)](self, action)
+        self._write(to_client)
+        limits = self._service.limits
+        self._framer.max_message_bytes = limits.message_bytes if self.is_bound else limits.unbound_message_bytes
+
+    def _write(self, octets: list[bytes]) -> None:
+        if octets and not self._is_gone:
+            self._tcp.write(octets[0] if len(octets) == 1 else b"".join(octets))
+
+    def _judge(self, action: JudgeBind) -> None:
+        login = Deferred.fromCoroutine(self._log_in(BindAttempt(self, action)))
+        self._login = None if login.called else login
+        login.addErrback(self._login_failed)
+
+    async def _log_in(self, attempt: BindAttempt) -> None:
+        try:
+            verdict = await self._service.judge(attempt)
+        finally:
+            self._login = None
+        if verdict.accepted:
+            self._perform(self._relay.accept_bind(exempt=verdict.exempt))
+        else:
+            refused = self._relay.refuse_bind(verdict.code, verdict.text, exempt=verdict.exempt, relay=verdict.relay)
+            self._perform(refused)
+        self._active_at = self._service.reactor.seconds()
+
+    def _login_failed(self, failure: Failure) -> None:
+        if failure.check(CancelledError) is None:
+            self._service.login_failed(failure)
+        self._perform(self._relay.refuse_bind(ResultCode.OTHER, "An internal error of the authentication proxy."))
+
+    def _bind_answered(self, action: BindAnswered) -> None:
+        waiting, self._answer = self._answer, None
+        if waiting is not None and self._server is not None:
+            waiting.callback(BindAnswer(action.code, action.text, self._server.server))
+
+    def _bind_lost(self, action: BindLost) -> None:
+        waiting, self._answer = self._answer, None
+        if waiting is not None:
+            waiting.errback(PrimaryUnreachable("the directory", action.reason))
+
+    def _give_up_bind(self, action: GiveUpBind) -> None:
+        login, self._login = self._login, None
+        if login is not None:
+            login.cancel()
+
+    def _begin_tls(self, action: BeginTls) -> None:
+        """Go over to TLS, behind what was written so far. Source: RFC 4511 §4.14.1."""
+        below, tls = self._tcp, self._service.tls
+        if tls is None:
+            raise RuntimeError("there is no certificate for TLS")
+        below.unregisterProducer()
+        self._handshake_at = self._service.reactor.seconds()
+        factory = TLSMemoryBIOFactory(tls, False, Factory.forProtocol(lambda: self), clock=self._service.reactor)
+        below.protocol = factory.buildProtocol(None)
+        below.protocol.makeConnection(below)
+
+    def _end_client(self, action: EndClient) -> None:
+        if action.fault:
+            self._service.limited_log.warn(
+                "ended", self.address, lambda: sentences.ldap_client_fault(self.address, action.fault)
+            )
+        self._ended_at = self._service.reactor.seconds()
+        if not self._is_gone:
+            self._tcp.unregisterProducer()
+            self._tcp.loseConnection()
+
+    # ── the directory's side ───────────────────────────────────────────────────────────────────────────────────
+    def _send(self, octets: bytes) -> None:
+        if self._server is not None:
+            self._server.write(octets)
+            return
+        self._queue.append(octets)
+        self._queued_bytes += len(octets)
+        if self._queued_bytes > MAX_QUEUED_BYTES:
+            self._client_reading.stop(_OPENING)
+        if self._opening is None:
+            self._begin_opening()
+
+    def _begin_opening(self) -> Deferred[None]:
+        opening = Deferred.fromCoroutine(self._open())
+        self._opening = None if opening.called else opening
+        return opening
+
+    async def send_bind(self, name: bytes, password: Secret) -> BindAnswer:
+        """Send a bind in place of the client's, and wait for its answer.
+
+        Raises:
+            PrimaryUnreachable: there is none.
+        """
+        waiting: Deferred[BindAnswer] = Deferred()
+        self._answer = waiting
+        limit_s = self._service.answer_limit_s
+        try:
+            self._perform(self._relay.send_bind(name, password))
+            if self._opening is not None:
+                limit_s += self._service.limits.network_s
+            return await within(self._service.reactor, limit_s, waiting)
+        except Expired:
+            raise PrimaryUnreachable("the directory", f"no answer to the bind within {limit_s:g} s") from None
+        except RemoteProtocolError as fault:
+            raise PrimaryUnreachable("the directory", str(fault)) from None
+        finally:
+            self._answer = None
+
+    async def _open(self) -> None:
+        opening = Deferred.fromCoroutine(self._service.open_relay())
+        try:
+            server = await within(self._service.reactor, self._service.limits.network_s, opening)
+        except Expired:
+            self._opening = None
+            self._lost(f"no connection to the directory within {self._service.limits.network_s:g} s")
+            return
+        except PrimaryUnreachable as fault:
+            self._opening = None
+            self._lost(str(fault))
+            return
+        self._opening = None
+        self._begin_relay(server)
+
+    def _begin_relay(self, server: RelayConnection) -> None:
+        self._server = server
+        self._heard_at = self._service.reactor.seconds()
+        self._server_framer = MessageFramer(self._service.limits.message_bytes)
+        server.begin(self, self._server_is_full)
+        queue, self._queue, self._queued_bytes = self._queue, [], 0
+        if queue:
+            server.write(b"".join(queue))
+        if self._server_reading.is_stopped:
+            server.pause()
+        self._client_reading.go_on(_OPENING)
+
+    def server_data(self, data: bytes) -> None:
+        """Take octets of the directory. Source: `RelayReceiver`."""
+        self._heard_at = self._active_at = self._service.reactor.seconds()
+        broken = ""
+        try:
+            messages = self._server_framer.feed(data)
+        except FramingError as fault:
+            messages, broken = list(fault.messages), str(fault)
+        actions: list[Action] = []
+        for octets in messages:
+            actions += self._relay.from_server(octets)
+        if broken:
+            actions += self._relay.end(ResultCode.UNAVAILABLE, f"The directory sent what is no LDAP: {broken}.")
+        self._perform(actions)
+
+    def server_gone(self, why: str) -> None:
+        """Hear that the directory closed the connection. Source: `RelayReceiver`."""
+        self._server = None
+        self._client_reading.go_on(_SERVER_FULL)
+        self._perform(self._relay.server_lost(f"The directory is not there any more: {why}."))
+
+    def _lost(self, why: str) -> None:
+        """The connection to the directory did not come about."""
+        self._forget_queue()
+        if not self.is_binding:
+            self._service.limited_log.warn(
+                "no directory", self.address, lambda: sentences.ldap_client_no_directory(self.address, why)
+            )
+        waiting, self._answer = self._answer, None
+        self._perform(self._relay.server_lost("The directory cannot be reached."))
+        if waiting is not None:
+            waiting.errback(PrimaryUnreachable("the directory", why))
+
+    def _drop_server(self, action: DropServer) -> None:
+        self._forget_queue()
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.addErrback(lambda failure: failure.trap(CancelledError) and None)
+            opening.cancel()
+        server, self._server = self._server, None
+        if server is not None:
+            server.close(action.goodbye)
+        self._client_reading.go_on(_SERVER_FULL)
+
+    def _forget_queue(self) -> None:
+        self._queue, self._queued_bytes = [], 0
+        self._client_reading.go_on(_OPENING)
+
+    # ── who does not read stops the other side ─────────────────────────────────────────────────────────────────
+    def pauseProducing(self) -> None:
+        """The client does not take what was written. Source: IPushProducer."""
+        self._server_reading.stop(_CLIENT_FULL)
+        self._client_reading.stop(_CLIENT_FULL)
+
+    def resumeProducing(self) -> None:
+        """The client takes it again. Source: IPushProducer."""
+        self._active_at = self._service.reactor.seconds()
+        self._server_reading.go_on(_CLIENT_FULL)
+        self._client_reading.go_on(_CLIENT_FULL)
+
+    def stopProducing(self) -> None:
+        """The client is gone; `connectionLost` follows. Source: IPushProducer."""
+
+    def _pause_client(self) -> None:
+        if not self._is_gone and self._ended_at is None:
+            self._tcp.pauseProducing()
+
+    def _resume_client(self) -> None:
+        if not self._is_gone and self._ended_at is None:
+            self._tcp.resumeProducing()
+
+    def _pause_server(self) -> None:
+        if self._server is not None:
+            self._server.pause()
+
+    def _resume_server(self) -> None:
+        if self._server is not None:
+            self._server.resume()
+
+    # ── time, and the end ──────────────────────────────────────────────────────────────────────────────────────
+    def look_at_clock(self, now: float) -> None:
+        """End what takes too long; called now and then (`now`: seconds of the reactor)."""
+        limits = self._service.limits
+        if self._ended_at is not None:
+            if now - self._ended_at >= LAST_WORDS_S:
+                self.abort()
+        elif self._handshake_at is not None:
+            if now - self._handshake_at >= HANDSHAKE_S:
+                self.abort()
+        elif self._partial_at is not None and now - self._partial_at >= self._message_s:
+            self._perform(self._relay.end(ResultCode.PROTOCOL_ERROR, "A message was begun and not finished in time."))
+        elif self.is_binding:
+            return
+        elif self._relay.waits_for_server and now - self._heard_at >= limits.network_s:
+            text = f"The directory has not answered for {limits.network_s:g} s (network_timeout)."
+            self._perform(self._relay.end(ResultCode.UNAVAILABLE, text))
+        elif now - self._active_at >= limits.idle_s:
+            self._perform([*self._relay.client_lost(), EndClient()])
+
+    @property
+    def _message_s(self) -> float:
+        return self._service.limits.network_s if self.is_bound else MESSAGE_S
+
+    def end(self, text: str) -> None:
+        """End the connection with a Notice of Disconnection."""
+        self._perform(self._relay.end(ResultCode.UNAVAILABLE, text))
+
+    def give_up_login(self) -> None:
+        """Cancel the login that is under way, so that it comes to its end now."""
+        if self._login is not None:
+            self._login.cancel()
+
+    def abort(self) -> None:
+        """Break the connection off."""
+        if not self._is_gone:
+            self._tcp.abortConnection()
+
+
+_PERFORM: Final[dict[type, Callable[[LdapClient, Any], None]]] = {
+    JudgeBind: LdapClient._judge,
+    BindAnswered: LdapClient._bind_answered,
+    BindLost: LdapClient._bind_lost,
+    GiveUpBind: LdapClient._give_up_bind,
+    BeginTls: LdapClient._begin_tls,
+    DropServer: LdapClient._drop_server,
+    EndClient: LdapClient._end_client,
+}
+
+
+@implementer(IPushProducer)
+class _Full:
+    """Hears when the directory does not read, and stops the client."""
+
+    def __init__(self, client_reading: Reading) -> None:
+        self._client_reading = client_reading
+
+    def pauseProducing(self) -> None:
+        self._client_reading.stop(_SERVER_FULL)
+
+    def resumeProducing(self) -> None:
+        self._client_reading.go_on(_SERVER_FULL)
+
+    def stopProducing(self) -> None:
+        """The connection is gone, which `server_gone` tells."""
