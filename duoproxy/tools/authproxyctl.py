@@ -25,6 +25,8 @@ from duoproxy.config.validate import Reach, check_configuration
 from duoproxy.errors import ConfigError
 from duoproxy.service.options import DEFAULT_CONFIG
 from duoproxy.tools.make_cert import MakeCertFault, make_certificate
+from duoproxy.tools.service_control import restart, start, stop
+from duoproxy.tools.status import status_command
 
 EXIT_PROBLEMS = 1
 
@@ -144,6 +146,11 @@ def make_cert(name: str, use_rsa: bool, days: int, folder: Path) -> None:
     click.echo(f"certs={made.certificate}\npkey={made.key}")
 
 
+main.add_command(start)
+main.add_command(stop)
+main.add_command(restart)
+
+
 @main.command(epilog=_EPILOG)
 def version() -> None:
     """Print the version.
@@ -153,6 +160,9 @@ def version() -> None:
       authproxyctl version
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     click.echo(f"duoproxy {__version__}")
+
+
+main.add_command(status_command)
 
 
 def _installed_catalogue() -> Catalogue:
