@@ -1,25 +1,16 @@
-"""What every RADIUS login has round it, be it PAP or EAP.
+"""What every RADIUS login has round it, be it PAP or EAP: names and addresses that are read from attributes.
 
-Names and addresses that are read from attributes, the log line of its end, its events, and a fault of ours that ends in
-a reject.
+What it shares with logins of other protocols stands in `duoproxy.sections.login_record`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from attrs import frozen
-from twisted.internet.defer import CancelledError
-from twisted.logger import Logger, LogLevel
 
 from duoproxy.errors import Disposition, RemoteProtocolError
-from duoproxy.login.events import Stage, StageEvent
-from duoproxy.login.outcome import Cause, Outcome, Verdict
-from duoproxy.login.parties import LoginTools
-from duoproxy.login.policy import LoginPolicy, SecondTryLedger
-from duoproxy.login.request import LoginRequest
-from duoproxy.login.texts import USER_TEXTS
+from duoproxy.login.policy import LoginPolicy
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_messages import ReceivedRequest
 from duoproxy.radius.attributes import AttributeId, first
@@ -27,10 +18,10 @@ from duoproxy.radius.client_address import read_client_address
 from duoproxy.radius.packet import Attribute
 from duoproxy.radius.relay import PassThrough, reply_attributes_for_device
 from duoproxy.sections.contracts import Environment
+from duoproxy.sections.login_record import LoginRecord
 
 ResultT = TypeVar("ResultT")
 
-LOGIN_ID_OCTETS = 5
 MAX_USERNAME_OCTETS = 253
 MAX_DEVICES_NOTED = 1_000
 _NOTHING = PassThrough()
@@ -66,79 +57,19 @@ class RelaysReplies(Protocol):
     pass_through: PassThrough
 
 
-class LoginShell:
-    """What the logins of one server section share."""
+class LoginShell(LoginRecord):
+    """What the logins of one server section for RADIUS share."""
 
     def __init__(self, settings: LoginShellSettings, environment: Environment) -> None:
         """Keep what every login needs."""
+        super().__init__(
+            environment,
+            ikey=settings.ikey,
+            client_section=settings.client_section,
+            checks_passwords=settings.policy.checks_passwords,
+        )
         self._settings = settings
-        self._environment = environment
-        self._second_tries = SecondTryLedger()
         self._devices_noted: set[str] = set()
-        self._shutting_down = False
-        self._log = Logger(namespace=environment.section_name)
-
-    @property
-    def waiting(self) -> int:
-        """How many logins wait for their user's next answer, and a stop of the proxy for them."""
-        return 0
-
-    def shut_down(self) -> None:
-        """From now on a login that is cancelled ends with a reject and `Cause.SHUTDOWN`."""
-        self._shutting_down = True
-
-    def _new_login_id(self) -> str:
-        return self._environment.random_bytes(LOGIN_ID_OCTETS).hex()
-
-    def _tools(self, request: LoginRequest) -> LoginTools:
-        return LoginTools(
-            clock=self._environment.reactor.seconds,
-            event=lambda event: self._stage_ended(request, event),
-            second_tries=self._second_tries,
-            primary_only_s=self._environment.primary_only_s,
-            step=lambda step: self._environment.login_step(request.login_id, step),
-        )
-
-    def _stage_ended(self, request: LoginRequest, event: StageEvent) -> None:
-        self._environment.auth_event(self._event_fields(request, event))
-        if event.stage is Stage.PRIMARY:
-            self._environment.login_step(request.login_id, self._said_of_password(event))
-
-    def _said_of_password(self, event: StageEvent) -> str:
-        client, after = self._settings.client_section, f"after {event.duration_s:.3f} s"
-        if not event.allowed:
-            return f"[{client}] did not take the password, {after}: {event.message}"
-        if not self._settings.policy.checks_passwords:
-            return "No password is checked here: the device has done that."
-        return f"[{client}] took the password, {after}."
-
-    def _log_begin(self, request: LoginRequest, how: str = "") -> None:
-        self._log.info(
-            "Login {login_id}: {user!r} asks from {device}{how}.",
-            login_id=request.login_id,
-            user=request.username,
-            device=request.device,
-            how=f" ({how})" if how else "",
-        )
-
-    async def _safely(self, login_id: str, running: Awaitable[ResultT]) -> ResultT | Outcome:
-        """Run a login; a fault of ours is one more way to end it: with a reject, a line, and its login id."""
-        try:
-            return await running
-        except RemoteProtocolError:
-            raise
-        except CancelledError:
-            if not self._shutting_down:
-                raise
-            detail = "The proxy was stopped before the login had an end: see shutdown_grace of [main]."
-            return Outcome(Verdict.REJECT, Cause.SHUTDOWN, USER_TEXTS[Cause.SHUTDOWN], detail)
-        except Exception:  # noqa: BLE001 - whatever it is, it lets nobody in
-            self._log.failure("Login {login_id}: a fault in duoproxy itself.", login_id=login_id)
-            text, detail = (
-                USER_TEXTS[Cause.FAULT],
-                "A fault in duoproxy itself: please report it with the lines before.",
-            )
-            return Outcome(Verdict.REJECT, Cause.FAULT, text, detail)
 
     def _say_undecodable(self, login_id: str, device: str) -> None:
         self._log.warn(
@@ -200,46 +131,6 @@ class LoginShell:
             self._environment.random_bytes,
             accepted,
         )
-
-    def _log_end(self, request: LoginRequest, outcome: Outcome, duration_s: float) -> None:
-        worrying = outcome.cause.is_bypass or outcome.cause in _WORRYING
-        self._log.emit(
-            LogLevel.warn if worrying else LogLevel.info,
-            "Login {login_id}: user={user!r} device={device} section={section} factor={factor} result={result} "
-            "cause={cause} duration={duration:.3f}s primary={primary:.3f}s second_factor={second:.3f}s{detail}",
-            login_id=request.login_id,
-            user=request.username,
-            device=request.device,
-            section=request.server_section,
-            factor=outcome.factor or "none",
-            result=outcome.verdict.value,
-            cause=outcome.cause.value,
-            duration=duration_s,
-            primary=outcome.primary_s,
-            second=outcome.second_factor_s,
-            detail=f" | {outcome.detail}" if outcome.detail else "",
-        )
-
-    def _event_fields(self, request: LoginRequest, event: StageEvent) -> Mapping[str, Any]:
-        return {
-            "username": request.username,
-            "auth_stage": event.stage.value,
-            "status": "Allow" if event.allowed else "Reject",
-            "msg": event.message,
-            "factor": event.factor or None,
-            "client_ip": request.client_ip,
-            "server_section": request.server_section,
-            "server_section_ikey": self._settings.ikey,
-            "client_section": self._settings.client_section,
-            "login_id": request.login_id,
-            "duration_s": round(event.duration_s, 3),
-            "bypass_reason": event.bypass_reason or None,
-        }
-
-
-_WORRYING = frozenset(
-    {Cause.PRIMARY_UNREACHABLE, Cause.FAILMODE_SECURE, Cause.DUO_REFUSED_US, Cause.ANSWER_LOST, Cause.FAULT}
-)
 
 
 def decoded_name(octets: bytes, codec: str) -> str:
