@@ -1,7 +1,7 @@
-"""duoproxy-login: logs a user in by RADIUS (PAP) and says in words what happened. A test client for people.
+"""duoproxy-login: logs a user in by RADIUS and says in words what happened. A test client for people.
 
 Exit status: 0 accepted, 1 rejected, 2 wrong usage, 3 no answer, 4 a reply that cannot be trusted or read, 5 a
-challenge, 130 interrupted.
+challenge that was not answered, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Callable, Sequence
 
 import click
+from attrs import evolve
 
-from duoproxy.radius.attributes import Type, all_values
+from duoproxy.radius.attributes import Type, all_values, first
 from duoproxy.radius.authenticators import MessageAuthenticator
 from duoproxy.radius.dictionary import load_dictionary
-from duoproxy.radius.packet import AUTHENTICATOR_BYTES, Attribute, Code
+from duoproxy.radius.packet import Attribute, Code
 from duoproxy.secret import Secret
-from duoproxy.tools.login_exchange import LoginCall, LoginEnd, LoginResult, build_request, exchange
+from duoproxy.tools.login_exchange import LoginCall, LoginEnd, LoginMethod, LoginResult, build_request, exchange
 
 PASSWORD_VARIABLE = "DUOPROXY_LOGIN_PASSWORD"
 SECRET_VARIABLE = "DUOPROXY_LOGIN_SECRET"
@@ -34,12 +36,18 @@ EXIT_STATUS = {
 INTERRUPTED = 130
 MAX_NAME_OCTETS = 253
 MAX_PASSWORD_OCTETS = 128
+MAX_QUESTIONS = 30
+"""After so many a server is believed to ask for ever."""
+_PROMPT_ECHO = (1).to_bytes(4, "big")
+
+Answers = Callable[[str, bool], str | None]
+"""Gives the answer to a question (its text, and whether what is typed may be seen); None when there is none."""
 
 
 @click.command(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit status: 0 accepted, 1 rejected, 2 wrong usage, 3 no answer, 4 a reply that cannot be trusted or read, "
-    "5 a challenge, 130 interrupted.",
+    "5 a challenge that was not answered, 130 interrupted.",
 )
 @click.option("-u", "--user", required=True, help="User name.")
 @click.option(
@@ -49,6 +57,17 @@ MAX_PASSWORD_OCTETS = 128
     help="Password, with a factor or passcode appended if you like (PASSWORD,push or PASSWORD,123456). Others on this "
     f"machine may see it in the list of processes: leave it out to be asked, or set {PASSWORD_VARIABLE}.",
 )
+@click.option(
+    "-a",
+    "--answer",
+    "answers",
+    multiple=True,
+    help="Answer to a question of the server (push, 1, a code); once for each. Without enough of them you are asked.",
+)
+@click.option(
+    "--chap", "method", flag_value=LoginMethod.CHAP.value, help="Prove the password with CHAP instead of sending it."
+)
+@click.option("--mschapv2", "method", flag_value=LoginMethod.MS_CHAP_V2.value, help="Or with MS-CHAPv2.")
 @click.option("-s", "--server", default="127.0.0.1", show_default=True, help="Address or name of the RADIUS server.")
 @click.option("--port", default=18120, show_default=True, type=click.IntRange(1, 65535), help="Its UDP port.")
 @click.option(
@@ -78,6 +97,8 @@ MAX_PASSWORD_OCTETS = 128
 def main(
     user: str,
     password: str | None,
+    answers: tuple[str, ...],
+    method: str | None,
     server: str,
     port: int,
     secret: str,
@@ -87,9 +108,10 @@ def main(
     no_message_authenticator: bool,
     as_json: bool,
 ) -> None:
-    """Log a user in by RADIUS (PAP), and say what happened.
+    """Log a user in by RADIUS, and say what happened.
 
-    Without options it talks to the sandbox that `make run` starts.
+    Without options it talks to the sandbox that `make run` starts. When the server asks something (Access-Challenge),
+    the answer is asked for and sent, until there is an end.
     """
     try:
         if password is None:
@@ -104,9 +126,10 @@ def main(
             timeout_s=timeout,
             retries=retries,
             signs=not no_message_authenticator,
+            method=LoginMethod(method or LoginMethod.PAP.value),
         )
         _check(call)
-        sys.exit(EXIT_STATUS[_run(call, as_json)])
+        sys.exit(EXIT_STATUS[_run(call, as_json, _answers(answers, ask=not as_json))])
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED)  # not click's 1, which means a reject here
 
@@ -121,10 +144,9 @@ def _resolve(server: str) -> str:
 
 def _check(call: LoginCall) -> None:
     """Refuse what no Access-Request can carry."""
+    _check_answer(call)
     if not 1 <= len(call.username.encode("utf-8", "surrogateescape")) <= MAX_NAME_OCTETS:
         raise click.BadParameter(f"a user name has 1 to {MAX_NAME_OCTETS} octets", param_hint="--user")
-    if len(call.password) > MAX_PASSWORD_OCTETS:
-        raise click.BadParameter(f"a password has at most {MAX_PASSWORD_OCTETS} octets", param_hint="--password")
     if not len(call.secret):
         raise click.BadParameter("the shared secret is empty", param_hint="--secret")
     try:
@@ -134,29 +156,76 @@ def _check(call: LoginCall) -> None:
         raise click.BadParameter(f"{call.client_ip!r} is not an address", param_hint="--client-ip") from None
 
 
-def _run(call: LoginCall, as_json: bool) -> LoginEnd:
-    """Do the login, and show it."""
-    identifier, request_authenticator = os.urandom(1)[0], os.urandom(AUTHENTICATOR_BYTES)
-    attributes, datagram = build_request(call, identifier, request_authenticator)
-    request_lines = describe_attributes(attributes)
+def _check_answer(call: LoginCall) -> None:
+    """Refuse a password or an answer that is too long."""
+    if len(call.password) > MAX_PASSWORD_OCTETS:
+        option = "--answer" if call.states else "--password"
+        raise click.BadParameter(f"a password has at most {MAX_PASSWORD_OCTETS} octets", param_hint=option)
+
+
+def _answers(given: Sequence[str], ask: bool) -> Answers:
+    """First those of the command line, then (if `ask`) what is typed."""
+    left = list(given)
+
+    def answer(question: str, visible: bool) -> str | None:
+        if left or not ask:
+            return left.pop(0) if left else None
+        try:
+            typed: str = click.prompt("Answer", hide_input=not visible, default="", show_default=False, err=True)
+        except click.Abort:
+            if sys.stdin.isatty():
+                raise
+            return None  # whatever is piped in has ended
+        return typed
+
+    return answer
+
+
+def _run(call: LoginCall, as_json: bool, answers: Answers) -> LoginEnd:
+    """Do the login, with as many requests as it takes, and show it."""
+    questions: list[str] = []
+    while True:
+        result, request_lines = _ask(call, as_json)
+        if result.end is not LoginEnd.CHALLENGE or result.reply is None or len(questions) >= MAX_QUESTIONS:
+            break
+        questions.append(user_message(result))
+        answer = answers(questions[-1], first(result.reply.attributes, Type.PROMPT) == _PROMPT_ECHO)
+        if answer is None:
+            break
+        states = tuple(one for one in result.reply.attributes if one[0] == Type.STATE)
+        call = evolve(call, password=Secret(answer), method=LoginMethod.PAP, states=states)
+        _check_answer(call)
+    if as_json:
+        _echo_json(call, result, request_lines, questions)
+    else:
+        _echo_lines_of_end(call, result)
+    return result.end
+
+
+def _ask(call: LoginCall, as_json: bool) -> tuple[LoginResult, list[str]]:
+    """Send one request and show it with its reply; give the lines about its attributes, too."""
+    made = build_request(call, os.urandom)
+    request_lines = describe_attributes(made.attributes)
     if not as_json:
-        click.echo(f"Access-Request for {shown(call.username)} to {place(call)} (identifier {identifier})")
+        how = "" if call.method is LoginMethod.PAP else f" with {call.method.value}"
+        click.echo(f"Access-Request for {shown(call.username)}{how} to {place(call)} (identifier {made.identifier})")
         signature = ["Message-Authenticator = (made with the shared secret)"] if call.signs else []
         _echo_lines([*request_lines, *signature])
 
     def sent(elapsed_s: float, sends: int) -> None:
         if not as_json:
-            click.echo(f"{elapsed_s:8.3f} s  sent{'' if sends == 1 else ' again'} ({len(datagram)} octets)")
+            click.echo(f"{elapsed_s:8.3f} s  sent{'' if sends == 1 else ' again'} ({len(made.datagram)} octets)")
             if sends == 1:
                 click.echo(f"            waiting up to {call.timeout_s:g} s: a push or call may have to be answered …")
 
     try:
-        result = exchange(call, datagram, identifier, request_authenticator, sent)
+        result = exchange(call, made, sent)
     except OSError as error:
         click.echo(f"Error: {place(call)} cannot be reached: {error.strerror or error}", err=True)
         sys.exit(EXIT_STATUS[LoginEnd.NO_ANSWER])
-    _echo_json(call, result, request_lines) if as_json else _echo_result(call, result)
-    return result.end
+    if not as_json:
+        _echo_result(result)
+    return result, request_lines
 
 
 def describe_attributes(attributes: list[Attribute] | tuple[Attribute, ...]) -> list[str]:
@@ -187,7 +256,7 @@ def explain(call: LoginCall, result: LoginResult) -> list[str]:
     if result.end is LoginEnd.REJECT:
         return ["The login was rejected. The reason stands in the log of the server.", *_explain_proof(result)]
     if result.end is LoginEnd.CHALLENGE:
-        return ["The server asks another question (Access-Challenge), which this tool does not answer."]
+        return ["The server asks a question (Access-Challenge), and nobody answered it: see --answer."]
     if result.end is LoginEnd.BAD_REPLY:
         return [
             f"A reply came, but it cannot be used: {result.fault}.",
@@ -217,17 +286,21 @@ def _explain_proof(result: LoginResult) -> list[str]:
     ]
 
 
-def _echo_result(call: LoginCall, result: LoginResult) -> None:
-    """Show reply and explanation as text."""
+def _echo_result(result: LoginResult) -> None:
+    """Show a reply as text."""
     for one in result.ignored:
         click.echo(f"            ignored: {one}")
     if result.reply is not None:
         click.echo(f"{result.duration_s:8.3f} s  {code_name(result.reply.code)}")
         _echo_lines(describe_attributes(result.reply.attributes))
         if user_message(result):
-            click.echo(f"            the user reads: {shown(user_message(result))}")
+            _echo_lines([f"the user reads: {shown(line)}" for line in user_message(result).splitlines() or [""]])
     else:
         click.echo(f"{result.duration_s:8.3f} s  {result.end.value.replace('-', ' ')}")
+
+
+def _echo_lines_of_end(call: LoginCall, result: LoginResult) -> None:
+    """Say what the end means."""
     for line in explain(call, result):
         click.echo(line)
 
@@ -238,7 +311,7 @@ def _echo_lines(lines: list[str]) -> None:
         click.echo(f"            {line}")
 
 
-def _echo_json(call: LoginCall, result: LoginResult, request_lines: list[str]) -> None:
+def _echo_json(call: LoginCall, result: LoginResult, request_lines: list[str], questions: list[str]) -> None:
     """Show everything as one JSON object."""
     reply = None
     if result.reply is not None:
@@ -254,6 +327,7 @@ def _echo_json(call: LoginCall, result: LoginResult, request_lines: list[str]) -
         "exit_status": EXIT_STATUS[result.end],
         "server": place(call),
         "user": call.username,
+        "questions": questions,
         "request_attributes": request_lines,
         "reply": reply,
         "sends": result.sends,

@@ -13,21 +13,33 @@ from collections.abc import Callable
 from attrs import field, frozen
 
 from duoproxy.errors import RemoteProtocolError
-from duoproxy.radius.attributes import Type
+from duoproxy.radius.attributes import AttributeId, Type, first
 from duoproxy.radius.authenticators import (
     MessageAuthenticator,
     check_message_authenticator,
     encode_request,
     reply_is_authentic,
 )
+from duoproxy.radius.credentials import MICROSOFT
 from duoproxy.radius.hiding import hide_password
-from duoproxy.radius.packet import MAX_PACKET_BYTES, Attribute, Code, Packet, decode_packet, encode_packet, frame_packet
+from duoproxy.radius.packet import (
+    AUTHENTICATOR_BYTES,
+    MAX_PACKET_BYTES,
+    Attribute,
+    Code,
+    Packet,
+    decode_packet,
+    encode_packet,
+    frame_packet,
+)
 from duoproxy.secret import Secret
+from duoproxy.tools.login_proofs import CHALLENGE_BYTES, chap, ms_chap_v2
 
 NAS_IDENTIFIER = "duoproxy-login"
 VIRTUAL_PORT = 5
 MAX_IGNORED = 20
 SEND_AGAIN_AT_LEAST_S = 0.1
+MS_CHAP2_SUCCESS = AttributeId(MICROSOFT, 26)
 
 
 class LoginEnd(enum.Enum):
@@ -39,6 +51,14 @@ class LoginEnd(enum.Enum):
     NOBODY_LISTENS = "nobody-listens"
     BAD_REPLY = "bad-reply"
     CHALLENGE = "challenge"
+
+
+class LoginMethod(enum.Enum):
+    """How the password is proven; the value is its name in text."""
+
+    PAP = "PAP"
+    CHAP = "CHAP"
+    MS_CHAP_V2 = "MS-CHAPv2"
 
 
 _ENDS: dict[int, LoginEnd] = {
@@ -62,6 +82,8 @@ class LoginCall:
         timeout_s: how long to wait in all.
         retries: how often the same datagram is sent again while nothing comes.
         signs: whether the request carries a Message-Authenticator.
+        method: how the password is proven.
+        states: the State of the challenge that is answered.
     """
 
     address: str
@@ -73,6 +95,27 @@ class LoginCall:
     timeout_s: float = 60.0
     retries: int = 0
     signs: bool = True
+    method: LoginMethod = LoginMethod.PAP
+    states: tuple[Attribute, ...] = ()
+
+
+@frozen
+class LoginRequestMade:
+    """A request, and what is expected of its answer.
+
+    Attributes:
+        identifier: 0..255.
+        request_authenticator: 16 octets.
+        attributes: a Message-Authenticator stands before them on the wire.
+        datagram: its octets.
+        success: the MS-CHAP2-Success that an Access-Accept has to carry; empty: none.
+    """
+
+    identifier: int
+    request_authenticator: bytes
+    attributes: tuple[Attribute, ...]
+    datagram: bytes = field(repr=False)
+    success: bytes = b""
 
 
 @frozen
@@ -98,37 +141,51 @@ class LoginResult:
     ignored: tuple[str, ...] = field(default=())
 
 
-def build_request(call: LoginCall, identifier: int, request_authenticator: bytes) -> tuple[list[Attribute], bytes]:
+def build_request(call: LoginCall, random_bytes: Callable[[int], bytes]) -> LoginRequestMade:
     """Make the Access-Request.
 
     Args:
         call: what is asked.
-        identifier: 0..255.
-        request_authenticator: 16 random octets.
-
-    Returns:
-        its attributes (a Message-Authenticator stands before them on the wire), and its octets.
+        random_bytes: as `os.urandom`.
 
     Raises:
         ValueError: name or password is too long.
     """
-    secret = call.secret.reveal()
+    secret, identifier = call.secret.reveal(), random_bytes(1)[0]
+    request_authenticator = random_bytes(AUTHENTICATOR_BYTES)
+    credential, success = _credential(call, identifier, request_authenticator, random_bytes)
     attributes: list[Attribute] = [
         (Type.USER_NAME, call.username.encode("utf-8", "surrogateescape")),
-        (Type.USER_PASSWORD, hide_password(call.password.reveal(), secret, request_authenticator)),
+        *credential,
         (Type.NAS_IDENTIFIER, NAS_IDENTIFIER.encode("ascii")),
         (Type.NAS_PORT_TYPE, VIRTUAL_PORT.to_bytes(4, "big")),
     ]
     if call.client_ip:
         attributes.append((Type.CALLING_STATION_ID, call.client_ip.encode("utf-8")))
-    if not call.signs:
-        packet = Packet(Code.ACCESS_REQUEST, identifier, request_authenticator, tuple(attributes))
-        return attributes, encode_packet(packet)
-    return attributes, encode_request(Code.ACCESS_REQUEST, identifier, request_authenticator, attributes, secret)
+    attributes += call.states
+    if call.signs:
+        datagram = encode_request(Code.ACCESS_REQUEST, identifier, request_authenticator, attributes, secret)
+    else:
+        datagram = encode_packet(Packet(Code.ACCESS_REQUEST, identifier, request_authenticator, tuple(attributes)))
+    return LoginRequestMade(identifier, request_authenticator, tuple(attributes), datagram, success)
+
+
+def _credential(
+    call: LoginCall, identifier: int, request_authenticator: bytes, random_bytes: Callable[[int], bytes]
+) -> tuple[tuple[Attribute, ...], bytes]:
+    """The attributes that prove the password, and the MS-CHAP2-Success that answers them."""
+    if call.method is LoginMethod.CHAP:
+        return chap(call.password, identifier, random_bytes(CHALLENGE_BYTES)), b""
+    if call.method is LoginMethod.MS_CHAP_V2:
+        challenge, peer_challenge = random_bytes(CHALLENGE_BYTES), random_bytes(CHALLENGE_BYTES)
+        made = ms_chap_v2(call.username, call.password, identifier, challenge, peer_challenge)
+        return made.attributes, made.success
+    hidden = hide_password(call.password.reveal(), call.secret.reveal(), request_authenticator)
+    return ((Type.USER_PASSWORD, hidden),), b""
 
 
 def judge_reply(
-    datagram: bytes, identifier: int, request_authenticator: bytes, secret: Secret
+    datagram: bytes, made: LoginRequestMade, secret: Secret
 ) -> tuple[LoginEnd, Packet | None, MessageAuthenticator | None, str]:
     """Check a datagram that came from the server.
 
@@ -141,33 +198,32 @@ def judge_reply(
         packet = decode_packet(framed)
     except RemoteProtocolError as error:
         return LoginEnd.BAD_REPLY, None, None, f"it is no RADIUS packet: {error}"
-    if packet.identifier != identifier:
-        return LoginEnd.NO_ANSWER, packet, None, f"a reply with identifier {packet.identifier} instead of {identifier}"
-    proof = check_message_authenticator(framed, secret.reveal(), request_authenticator)
-    if not reply_is_authentic(framed, request_authenticator, secret.reveal()):
+    if packet.identifier != made.identifier:
+        fault = f"a reply with identifier {packet.identifier} instead of {made.identifier}"
+        return LoginEnd.NO_ANSWER, packet, None, fault
+    proof = check_message_authenticator(framed, secret.reveal(), made.request_authenticator)
+    if not reply_is_authentic(framed, made.request_authenticator, secret.reveal()):
         return LoginEnd.BAD_REPLY, packet, proof, "its Response Authenticator does not fit"
     if proof is MessageAuthenticator.INVALID:
         return LoginEnd.BAD_REPLY, packet, proof, "its Message-Authenticator does not fit"
     end = _ENDS.get(packet.code)
     if end is None:
         return LoginEnd.BAD_REPLY, packet, proof, f"its code is {packet.code}, which answers no Access-Request"
+    if end is LoginEnd.ACCEPT and made.success and first(packet.attributes, MS_CHAP2_SUCCESS) != made.success:
+        return LoginEnd.BAD_REPLY, packet, proof, "it carries no MS-CHAP2-Success that fits: a client would hang up"
     return end, packet, proof, ""
 
 
 def exchange(
     call: LoginCall,
-    datagram: bytes,
-    identifier: int,
-    request_authenticator: bytes,
+    made: LoginRequestMade,
     sent: Callable[[float, int], None] = lambda elapsed_s, sends: None,
 ) -> LoginResult:
     """Send the request, again if need be, and wait for the reply.
 
     Args:
         call: what is asked, of whom.
-        datagram: the request.
-        identifier: its identifier.
-        request_authenticator: its authenticator.
+        made: the request.
         sent: told of each datagram that was sent: seconds since the first one, and the count.
 
     Raises:
@@ -182,7 +238,7 @@ def exchange(
         while (elapsed_s := time.monotonic() - began) < call.timeout_s:
             try:
                 if sends <= call.retries and elapsed_s >= sends * pause_s:
-                    udp.send(datagram)
+                    udp.send(made.datagram)
                     sends += 1
                     sent(elapsed_s, sends)
                 send_again_at_s = sends * pause_s if sends <= call.retries else call.timeout_s
@@ -192,7 +248,7 @@ def exchange(
                 continue
             except ConnectionRefusedError:
                 return LoginResult(LoginEnd.NOBODY_LISTENS, time.monotonic() - began, sends, ignored=tuple(ignored))
-            end, packet, proof, fault = judge_reply(received, identifier, request_authenticator, call.secret)
+            end, packet, proof, fault = judge_reply(received, made, call.secret)
             if end is not LoginEnd.NO_ANSWER:
                 return LoginResult(end, time.monotonic() - began, sends, packet, proof, fault, tuple(ignored))
             ignored = [*ignored, fault][:MAX_IGNORED]

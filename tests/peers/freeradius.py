@@ -33,6 +33,25 @@ class User:
     challenged: bool = False
 
 
+@dataclass(frozen=True)
+class Rooms:
+    """What a FreeRADIUS has beside PAP and the users file, in the language of radiusd.conf.
+
+    Attributes:
+        modules: further modules.
+        authorize: what is done with each request, in place of `files` and `pap`.
+        authenticate: further `Auth-Type`s.
+        proxying: home servers; empty: requests are answered here.
+    """
+
+    modules: str = ""
+    authorize: str = "files\n\tpap"
+    authenticate: str = ""
+    proxying: str = ""
+
+
+PAP_ONLY = Rooms()
+
 # Set in a reply, FreeRADIUS computes it.
 SIGNED = "Message-Authenticator = 0x00"
 
@@ -63,9 +82,11 @@ def start_freeradius(
 
 
 @contextlib.contextmanager
-def running_freeradius(program: str, port: int, users: Mapping[str, User], *, folder: Path) -> Iterator[RunningServer]:
+def running_freeradius(
+    program: str, port: int, users: Mapping[str, User], *, folder: Path, rooms: Rooms = PAP_ONLY
+) -> Iterator[RunningServer]:
     """Run a FreeRADIUS for several tests; the arguments are those of `start_freeradius`."""
-    command = _prepare(program, port, users, folder, SECRET)
+    command = _prepare(program, port, users, folder, SECRET, rooms)
     server = start_server("freeradius", command, folder=folder, ready=output_matches(READY))
     try:
         yield server
@@ -73,14 +94,16 @@ def running_freeradius(program: str, port: int, users: Mapping[str, User], *, fo
         server.stop()
 
 
-def _prepare(program: str, port: int, users: Mapping[str, User], place: Path, secret: str) -> list[str]:
+def _prepare(
+    program: str, port: int, users: Mapping[str, User], place: Path, secret: str, rooms: Rooms = PAP_ONLY
+) -> list[str]:
     """Write the configuration; give the command line."""
     place.mkdir(exist_ok=True)
     (place / "dictionary").write_text("", "ascii")
     (place / "users").write_text("".join(_entry(user, entry) for user, entry in users.items()), "ascii")
     configuration = place / "radiusd.conf"
     configuration.touch(mode=0o600)
-    configuration.write_text(_radiusd(place, port, secret), "ascii")
+    configuration.write_text(_radiusd(place, port, secret, rooms), "ascii")
     # -X is -f, in one thread, with every packet on standard output
     return [program, "-X", "-d", str(place), "-n", "radiusd"]
 
@@ -92,7 +115,7 @@ def _entry(name: str, user: User) -> str:
     return "\n".join([f"{name} {check}", ",\n".join(f"\t{attribute}" for attribute in user.reply), ""])
 
 
-def _radiusd(folder: Path, port: int, secret: str) -> str:
+def _radiusd(folder: Path, port: int, secret: str, rooms: Rooms) -> str:
     libraries = [str(found) for pattern in LIBRARIES for found in Path("/").glob(pattern)]
     return f"""prefix = /usr
 localstatedir = {folder}
@@ -101,7 +124,7 @@ run_dir = {folder}
 logdir = {folder}
 libdir = {":".join(libraries)}
 cleanup_delay = 0
-proxy_requests = no
+proxy_requests = {"yes" if rooms.proxying else "no"}
 security {{
 	reject_delay = 0
 	status_server = no
@@ -111,7 +134,9 @@ client loopback {{
 	secret = {secret}
 	require_message_authenticator = no
 }}
+{rooms.proxying}
 modules {{
+{rooms.modules}
 pap {{
 }}
 files {{
@@ -128,8 +153,7 @@ listen {{
 	port = {port}
 }}
 authorize {{
-	files
-	pap
+	{rooms.authorize}
 }}
 authenticate {{
 	Auth-Type PAP {{
@@ -141,6 +165,7 @@ authenticate {{
 		}}
 		handled
 	}}
+{rooms.authenticate}
 }}
 }}
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from duoproxy.radius.authenticators import MessageAuthenticator, reply_is_authentic
 from duoproxy.radius.packet import Code, frame_packet
 from duoproxy.secret import Secret
-from duoproxy.tools.login_exchange import LoginEnd, judge_reply
+from duoproxy.tools.login_exchange import LoginEnd, LoginRequestMade, judge_reply
 from tests.fuzz.shaping import server_reply
 
 SECRET = Secret(b"the device's")
@@ -19,8 +19,9 @@ GOOD_ENDS = {
 
 def target(data: bytes) -> None:
     identifier = data[1] if len(data) > 1 else 0
+    made = LoginRequestMade(identifier, AUTHENTICATOR, (), b"", success=b"S=" if data[:1] > b"\x7f" else b"")
     for datagram in (data, server_reply(data, identifier, AUTHENTICATOR, SECRET.reveal())):
-        end, packet, proof, fault = judge_reply(datagram, identifier, AUTHENTICATOR, SECRET)
+        end, packet, proof, fault = judge_reply(datagram, made, SECRET)
         assert fault.isprintable()
         assert bool(fault) == (end not in GOOD_ENDS)
         if end in GOOD_ENDS:
