@@ -98,6 +98,26 @@ class EapAuthenticator:
         answers: how many answers came to be judged.
     """
 
+    __slots__ = (
+        "_due",
+        "_ends_at",
+        "_identifier",
+        "_limits",
+        "_max_data_bytes",
+        "_method",
+        "_method_type",
+        "_methods",
+        "_proposed",
+        "_rounds",
+        "_summary",
+        "_user_was_asked",
+        "answers",
+        "last_request",
+        "last_timeout_s",
+        "outer_identity",
+        "phase",
+    )
+
     def __init__(
         self, methods: MethodRegistry, random_bytes: Callable[[int], bytes], limits: EapLimits, now: float
     ) -> None:
@@ -122,7 +142,7 @@ class EapAuthenticator:
         self._identifier = random_bytes(1)[0]
         self._method: Method | None = None
         self._method_type = 0
-        self._proposed: set[int] = set()
+        self._proposed: tuple[int, ...] = ()
         self._summary = ""
         self._max_data_bytes = 0
         self._user_was_asked = False
@@ -217,7 +237,7 @@ class EapAuthenticator:
         return self._propose(other, now)
 
     def _propose(self, method_type: int, now: float) -> Action:
-        self._proposed.add(method_type)
+        self._proposed += (method_type,)
         self._method_type, self._method = method_type, self._methods.make(method_type)
         self.phase = Phase.PROPOSED
         return self._request(method_type, self._method.begin(self._turn()), now)

@@ -103,6 +103,11 @@ def _configure(context: SSL.Context, settings: TlsServerSettings) -> None:
 class TlsConnection:
     """One connection: ciphertext of the peer in, ciphertext for the peer out."""
 
+    __slots__ = (
+        "_connection",
+        "established",
+    )
+
     def __init__(self, connection: SSL.Connection) -> None:
         self._connection = connection
         self._connection.set_accept_state()

@@ -72,6 +72,11 @@ def encode_fragment(fragment: Fragment) -> bytes:
 class Outgoing:
     """A message on its way to the peer, one fragment for each acknowledgement."""
 
+    __slots__ = (
+        "_message",
+        "_sent",
+    )
+
     def __init__(self) -> None:
         self._message = b""
         self._sent = 0
@@ -108,6 +113,12 @@ class Outgoing:
 
 class Incoming:
     """A message of the peer that is being put together."""
+
+    __slots__ = (
+        "_max_message_bytes",
+        "_parts",
+        "_total_bytes",
+    )
 
     def __init__(self, max_message_bytes: int) -> None:
         """Begin.

@@ -262,9 +262,12 @@ class EapServer:
     ) -> Reply:
         now = self._reactor.seconds()
         until = conversation.machine.next_timeout()
-        return self._sessions.go_on(
-            session, lambda state: Reply(Code.ACCESS_CHALLENGE, attributes(state)), now if until is None else until, now
-        )
+
+        def challenge(state: bytes) -> Reply:
+            # Made when it is sent: as long as the reply is kept, it shares the octets that the machine keeps anyway.
+            return Reply(Code.ACCESS_CHALLENGE, lambda _: attributes(state))
+
+        return self._sessions.go_on(session, challenge, now if until is None else until, now)
 
     def _accept(self, success: Succeed, login: EapLogin) -> Reply:
         username = success.identity.encode("utf-8", "surrogateescape")

@@ -164,6 +164,17 @@ class EapLogin:
         accepted: both factors were right.
     """
 
+    __slots__ = (
+        "_dialogue",
+        "_logins",
+        "_outcome",
+        "_request",
+        "_started_at",
+        "accepted",
+        "login_id",
+        "proven_user",
+    )
+
     def __init__(self, logins: EapLogins, login_id: str) -> None:
         self.login_id = login_id
         self.proven_user = ""

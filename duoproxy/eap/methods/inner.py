@@ -136,6 +136,19 @@ class InnerConversation:
         phase: where it stands.
     """
 
+    __slots__ = (
+        "_accepted",
+        "_binding_sent",
+        "_identity",
+        "_keys",
+        "_random_bytes",
+        "_reason",
+        "_said_identifier",
+        "_settings",
+        "_version",
+        "phase",
+    )
+
     def __init__(
         self, version: int, settings: InnerSettings, keys: TunnelKeys, random_bytes: Callable[[int], bytes]
     ) -> None:

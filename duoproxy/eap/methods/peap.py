@@ -83,6 +83,20 @@ class Peap:
         phase: where it stands.
     """
 
+    __slots__ = (
+        "_agreed",
+        "_connection",
+        "_incoming",
+        "_inner",
+        "_outgoing",
+        "_random_bytes",
+        "_reason",
+        "_session_timeout_s",
+        "_settings",
+        "_version",
+        "phase",
+    )
+
     def __init__(self, settings: PeapSettings, random_bytes: Callable[[int], bytes]) -> None:
         self.phase = PeapPhase.START
         self._settings = settings
