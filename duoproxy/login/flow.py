@@ -7,11 +7,13 @@ is made of the same steps: `duoproxy.login.dialogue`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from duoproxy.login.duo_stage import choose, exemption, judge, look_up, or_end, put, stage_event
 from duoproxy.login.factors import TypedFactor
 from duoproxy.login.outcome import Outcome
 from duoproxy.login.parties import LoginTools, PrimaryAuthenticator, SecondFactor, SecondFactorLogin
-from duoproxy.login.password_stage import check_password
+from duoproxy.login.password_stage import ProvenPassword, check_password
 from duoproxy.login.policy import LoginPolicy
 from duoproxy.login.request import LoginRequest
 
@@ -24,16 +26,28 @@ async def run_login(
     primary: PrimaryAuthenticator,
     second_factor: SecondFactor,
     tools: LoginTools,
+    waiver: Callable[[ProvenPassword], Outcome | None] | None = None,
 ) -> Outcome:
     """Run one login to its end.
 
     Every end that can be foreseen is an `Outcome`; what is raised is a fault, and the caller rejects.
+
+    Args:
+        request: who asks.
+        policy: the section's.
+        primary: checks the password.
+        second_factor: proves the second factor.
+        tools: of this login.
+        waiver: is asked after the password was proven; an `Outcome` of it stands for the second factor (for reasons
+            that only the section's protocol has).
     """
     proven = await check_password(request, policy, primary, tools)
     if isinstance(proven, Outcome):
         return proven
     asked_at = tools.clock()
     outcome = exemption(request, policy, tools)
+    if outcome is None and waiver is not None:
+        outcome = waiver(proven)
     if outcome is None:
         asking = _ask_duo(request, policy, proven.typed, second_factor.begin_login(), tools)
         outcome = await or_end(policy, asking)

@@ -67,6 +67,9 @@ class Cause(enum.Enum):
     APPROVED = "approved"
     DUO_BYPASS = "duo-bypass"
     EXEMPT_USER = "exempt-user"
+    EXEMPT_PRIMARY_BIND = "exempt-primary-bind"
+    EXEMPT_OU = "exempt-ou"
+    JOINED_BIND = "joined-bind"
     FAILMODE_SAFE = "failmode-safe"
     PRIMARY_ONLY = "primary-only"
     BAD_REQUEST = "bad-request"
@@ -85,6 +88,7 @@ class Cause(enum.Enum):
     PRIMARY_ONLY_REFUSED = "primary-only-refused"
     DUO_REFUSED_US = "duo-refused-us"
     ANSWER_LOST = "answer-lost"
+    CLIENT_GONE = "client-gone"
     SHUTDOWN = "shutdown"
     FAULT = "fault"
 
@@ -94,7 +98,17 @@ class Cause(enum.Enum):
         return self in _BYPASSES
 
 
-_BYPASSES = frozenset({Cause.DUO_BYPASS, Cause.EXEMPT_USER, Cause.FAILMODE_SAFE, Cause.PRIMARY_ONLY})
+_BYPASSES = frozenset(
+    {
+        Cause.DUO_BYPASS,
+        Cause.EXEMPT_USER,
+        Cause.EXEMPT_PRIMARY_BIND,
+        Cause.EXEMPT_OU,
+        Cause.JOINED_BIND,
+        Cause.FAILMODE_SAFE,
+        Cause.PRIMARY_ONLY,
+    }
+)
 
 
 @frozen

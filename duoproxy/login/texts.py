@@ -17,6 +17,9 @@ USER_TEXTS: Mapping[Cause, str] = MappingProxyType(
         Cause.APPROVED: "Success. Logging you in...",
         Cause.DUO_BYPASS: "Success. Logging you in...",
         Cause.EXEMPT_USER: "",
+        Cause.EXEMPT_PRIMARY_BIND: "",
+        Cause.EXEMPT_OU: "",
+        Cause.JOINED_BIND: "",
         Cause.FAILMODE_SAFE: "",
         Cause.PRIMARY_ONLY: "",
         Cause.BAD_REQUEST: "",
@@ -35,6 +38,7 @@ USER_TEXTS: Mapping[Cause, str] = MappingProxyType(
         Cause.PRIMARY_ONLY_REFUSED: "Two-factor authentication is not available. Please try again later.",
         Cause.DUO_REFUSED_US: "Two-factor authentication is not available. Please tell your administrator.",
         Cause.ANSWER_LOST: "The answer of the two-factor service was lost. Please log in again.",
+        Cause.CLIENT_GONE: "",
         Cause.SHUTDOWN: "The login service is being restarted. Please log in again.",
         Cause.FAULT: "The login failed by an internal error. Please tell your administrator.",
     }
