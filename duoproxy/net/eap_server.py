@@ -35,14 +35,12 @@ from duoproxy.net.radius_replies import refusal
 from duoproxy.net.radius_sentences import handler_fault
 from duoproxy.radius.attributes import AttributeId, Type, first
 from duoproxy.radius.packet import Attribute, Code
-from duoproxy.radius.retries import fingerprint
 from duoproxy.secret import Secret
 
 STOP_WAITS_FOR_RESPONSE_S: Final = 30.0
 """A stop of the proxy waits only for peers that were told something since: the others may have gone."""
 SWEEP_S: Final = 5.0
 """Between two looks for conversations that are too old."""
-FINGERPRINT_KEY_BYTES: Final = 32
 
 _MICROSOFT = 311
 # RFC 3579 §3.3, note 1: EAP-Message stands beside no other credential.
@@ -120,7 +118,6 @@ class EapServer:
         self._max_open = max_open
         self._max_fragment_bytes = max_fragment_bytes
         self._sessions: EapSessions[_Conversation] = EapSessions(random_bytes, max_open)
-        self._key = random_bytes(FINGERPRINT_KEY_BYTES)
         self._log = Logger(namespace=section_name)
         self._limited = LimitedLog(self._log, reactor.seconds)
         self._waiting = WhoWaits(self._log, self._limited, reactor.seconds)
@@ -158,16 +155,13 @@ class EapServer:
         state = first(attributes, Type.STATE)
         if state is None:
             return await self._first_step(eap, received)
-        found = self._sessions.find(state, host, self._fingerprint(received), self._reactor.seconds())
+        found = self._sessions.find(state, host, received.fingerprint, self._reactor.seconds())
         if found.standing is Standing.NEXT and found.session is not None:
             return await self._next_step(found.session, eap, received)
         if found.standing is Standing.STRANGE:
             self._limited.warn("state", host, lambda: sentences.unknown_state(host))
             return refusal(received)
         return found.reply
-
-    def _fingerprint(self, received: ReceivedRequest) -> bytes | None:
-        return fingerprint(self._key, received.device_address, received.packet.attributes, None)
 
     # ── the steps of a conversation ────────────────────────────────────────────────────────────────────────────
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 
 from duoproxy.radius.addresses import AddressRange
 from duoproxy.radius.attributes import Type, first
@@ -47,6 +47,7 @@ class ReceivedRequest:
         message_authenticator: VALID or ABSENT.
         received_at: seconds, of the server's clock.
         local_address: the address that was asked.
+        fingerprint: what it shares with its retries (`duoproxy.radius.retries.fingerprint`); None: they cannot be told.
     """
 
     packet: Packet
@@ -56,6 +57,20 @@ class ReceivedRequest:
     message_authenticator: MessageAuthenticator
     received_at: float
     local_address: str
+    fingerprint: bytes | None = field(default=None, repr=False)
+
+    def with_fingerprint(self, its_fingerprint: bytes) -> ReceivedRequest:
+        """Give the same request with its fingerprint."""
+        return ReceivedRequest(
+            self.packet,
+            self.device_address,
+            self.device_port,
+            self.secret,
+            self.message_authenticator,
+            self.received_at,
+            self.local_address,
+            its_fingerprint,
+        )
 
     def reveal_password(self) -> bytes | None:
         """Give the octets of User-Password, or None when there is none.

@@ -260,7 +260,7 @@ class RadiusServer:
             authentic=request.message_authenticator is MessageAuthenticator.VALID,
         )
         if received.arrival is Arrival.NEW and received.exchange is not None:
-            self._begin_or_join(_InFlight(request, received.exchange))
+            self._begin_or_join(request, received.exchange)
         elif received.arrival is Arrival.REPEAT and received.reply is not None:
             self._send(received.reply, request)
         elif received.arrival is Arrival.OVERLOAD:
@@ -269,15 +269,16 @@ class RadiusServer:
 
     # ── from a request to its handler ──────────────────────────────────────────────────────────────────────────
 
-    def _begin_or_join(self, in_flight: _InFlight) -> None:
-        request, credential, its_fingerprint = in_flight.request, None, None
-        if self._join_retries:
-            credential = self._credential(request)
-            attributes = request.packet.attributes
-            its_fingerprint = fingerprint(
-                self._fingerprint_key, request.device_address, attributes, credential, state_is_ours=self._state_is_ours
-            )
-        joining = self._retries.receive(its_fingerprint, Secret(credential or b""), in_flight)
+    def _begin_or_join(self, request: ReceivedRequest, exchange: Exchange) -> None:
+        credential, attributes = self._credential(request), request.packet.attributes
+        its_fingerprint = fingerprint(
+            self._fingerprint_key, request.device_address, attributes, credential, state_is_ours=self._state_is_ours
+        )
+        if its_fingerprint is not None:
+            request = request.with_fingerprint(its_fingerprint)
+        in_flight = _InFlight(request, exchange)
+        to_join = its_fingerprint if self._join_retries else None
+        joining = self._retries.receive(to_join, Secret(credential or b""), in_flight)
         if joining.superseded is not None:
             self._joined(joining.login, in_flight, joining.superseded)
         elif self._continues is not None and not self._continues(request):
@@ -304,9 +305,10 @@ class RadiusServer:
     def _begin(self, login: _Login, request: ReceivedRequest) -> None:
         """The one bridge from a datagram to `async def`."""
         running = Deferred.fromCoroutine(self._work(login, request))
-        self._running.add(running)
         running.addErrback(self._log_fault)
-        running.addBoth(lambda _: self._running.discard(running))
+        if not running.called:  # a step of EAP is mostly over by now
+            self._running.add(running)
+            running.addBoth(lambda _: self._running.discard(running))
 
     async def _work(self, login: _Login, request: ReceivedRequest) -> None:
         reply: Reply | None = None

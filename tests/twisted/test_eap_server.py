@@ -30,6 +30,7 @@ from duoproxy.radius.attributes import AttributeId, Type, all_values, first
 from duoproxy.radius.authenticators import MessageAuthenticator
 from duoproxy.radius.hiding import decrypt_salted
 from duoproxy.radius.packet import Attribute, Code, Packet
+from duoproxy.radius.retries import fingerprint
 from duoproxy.secret import Secret
 from duoproxy.service.log_text import format_line
 from duoproxy.testing import repeatable_random, run_now
@@ -110,7 +111,10 @@ class Login:
 def request(*attributes: Attribute, eap: bytes | None = IDENTITY, host: str = "10.0.0.1") -> ReceivedRequest:
     carried = [*attributes, *([(79, eap)] if eap is not None else [])]
     packet = Packet(Code.ACCESS_REQUEST, 1, b"r" * 16, tuple((int(number), value) for number, value in carried))
-    return ReceivedRequest(packet, host, 1645, Secret(SECRET), MessageAuthenticator.VALID, 0.0, "10.0.0.9")
+    its_fingerprint = fingerprint(bytes(32), host, packet.attributes, None)
+    return ReceivedRequest(
+        packet, host, 1645, Secret(SECRET), MessageAuthenticator.VALID, 0.0, "10.0.0.9", its_fingerprint
+    )
 
 
 class EapServerTests(SynchronousTestCase):
