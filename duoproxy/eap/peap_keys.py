@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -69,7 +70,11 @@ class TunnelKeys:
         return _cut(self.material, self.session_id)
 
     def compound_keys(self) -> CompoundKeys:
-        """Derive the keys of crypto-binding for an inner method that makes no key. Source: MS-PEAP §3.1.5.5.2."""
+        """Give the keys of crypto-binding for an inner method that makes no key. Source: MS-PEAP §3.1.5.5.2."""
+        return self._compound_keys
+
+    @cached_property
+    def _compound_keys(self) -> CompoundKeys:
         tunnel_key = self.material[:TUNNEL_KEY_BYTES]
         derived = prf_plus(tunnel_key[:IPMK_BYTES], LABEL_COMPOUND_KEYS + _INNER_SESSION_KEY, IPMK_BYTES + CMK_BYTES)
         return CompoundKeys(derived[:IPMK_BYTES], derived[IPMK_BYTES:])
