@@ -27,7 +27,7 @@ MAX_ENDED: Final = 10_000
 REPLY_LIFE_S: Final = 30.0
 """So long the reply to a used State is given again."""
 STATE_BYTES: Final = 16
-"""Of randomness."""
+"""Of randomness in a State, which is sent as hexadecimal digits."""
 
 T = TypeVar("T")
 
@@ -170,7 +170,8 @@ class EapSessions(Generic[T]):
         Returns:
             the challenge.
         """
-        state = self._random_bytes(STATE_BYTES)
+        # As digits: a device that keeps a State as text (ocserv 1.1 does) would cut it at its first zero.
+        state = self._random_bytes(STATE_BYTES).hex().encode("ascii")
         reply = make_reply(state)
         self._answered(session, reply, now)
         session._state, session._fingerprint, session._until = state, None, until

@@ -206,7 +206,8 @@ def split_long(number: int, value: bytes) -> list[Attribute]:
 def text_attributes(number: int, text: str, max_bytes: int = MAX_TEXT_BYTES) -> list[Attribute]:
     """Make attributes of a text (Reply-Message), cut between UTF-8 characters, `max_bytes` octets at most.
 
-    An empty text gives none: a text attribute has at least one octet.
+    Some devices show each attribute on a line of its own, so a cut falls behind the end of a line where there is one,
+    or else behind a blank. An empty text gives none: a text attribute has at least one octet.
 
     Source: RFC 2865 §5, §5.18.
     """
@@ -216,10 +217,23 @@ def text_attributes(number: int, text: str, max_bytes: int = MAX_TEXT_BYTES) -> 
     attributes: list[Attribute] = []
     at = 0
     while at < len(octets):
-        end = _character_boundary(octets, at + MAX_VALUE_BYTES)
+        end = _text_boundary(octets, at)
         attributes.append((number, octets[at:end]))
         at = end
     return attributes
+
+
+def _text_boundary(octets: bytes, begin: int) -> int:
+    """The best place to cut within what one attribute takes; in its second half, so that there are not many more."""
+    end = begin + MAX_VALUE_BYTES
+    if end >= len(octets):
+        return len(octets)
+    middle = begin + MAX_VALUE_BYTES // 2
+    for mark in (b"\n", b" "):
+        found = octets.rfind(mark, middle, end)
+        if found >= 0:
+            return found + 1
+    return _character_boundary(octets, end)
 
 
 def _character_boundary(octets: bytes, at: int) -> int:

@@ -30,7 +30,7 @@ CHALLENGE_LIFE_S: Final = 120.0
 REPLY_LIFE_S: Final = 30.0
 """So long the reply to a used State is given again."""
 STATE_BYTES: Final = 16
-"""Of randomness."""
+"""Of randomness in a State, which is sent as hexadecimal digits."""
 
 ConversationT = TypeVar("ConversationT")
 ReplyT = TypeVar("ReplyT")
@@ -145,7 +145,8 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
         given_up, room = [], self._of_proven if proven else self._of_others
         while len(room) >= self._max_open:
             given_up.append(room.popitem(last=False)[1].conversation)
-        state = self._random_bytes(STATE_BYTES)
+        # As digits: a device that keeps a State as text (ocserv 1.1 does) would cut it at its first zero.
+        state = self._random_bytes(STATE_BYTES).hex().encode("ascii")
         room[state] = _Waiting(asker, conversation, now + CHALLENGE_LIFE_S)
         return state, given_up
 

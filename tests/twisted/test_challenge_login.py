@@ -161,7 +161,7 @@ class LoginTests(ChallengeCase):
         reply = self.ask(PASSWORD)
         self.assertEqual(reply.code, Code.ACCESS_CHALLENGE)
         self.assertEqual(text_of(reply), PROMPT)
-        self.assertEqual(len(state_of(reply)), 16)
+        self.assertEqual(len(state_of(reply)), 32)
         self.assertEqual(first(reply.attributes, Type.SESSION_TIMEOUT), (120).to_bytes(4, "big"))
         self.assertEqual({number for number, _ in reply.attributes}, {80, 18, 24, 27})
         self.assertEqual(self.duo.asked, [])

@@ -49,7 +49,7 @@ def test_each_step_has_a_state_of_its_own_that_leads_to_the_next() -> None:
         assert (found.standing, found.session) == (Standing.NEXT, session)
         states.append(asked(sessions, session))
     assert len(set(states)) == 4
-    assert all(len(state) == 16 for state in states)
+    assert all(len(state) == 32 and state.isalnum() for state in states)
 
 
 def test_a_state_belongs_to_one_device() -> None:

@@ -98,6 +98,16 @@ def test_joined_tells_absent_from_empty():
     assert split_long(79, b"") == []
 
 
+def test_text_is_cut_between_lines_or_words_where_it_can_be():
+    """A device that shows each Reply-Message on a line of its own breaks no word."""
+    prompt = "\n".join(f"{number}. Duo Push to XXX-XXX-{number:04}" for number in range(30))
+    parts = [value for _, value in text_attributes(Type.REPLY_MESSAGE, prompt)]
+    assert len(parts) > 2
+    assert all(part.endswith(b"\n") for part in parts[:-1])
+    words = text_attributes(Type.REPLY_MESSAGE, "enroll " * 100)
+    assert all(value.endswith(b" ") and len(value) > 126 for _, value in words[:-1])
+
+
 def test_text_is_cut_between_characters():
     """A Reply-Message is never cut inside a UTF-8 character."""
     text = "x" * 252 + "ä" * 200

@@ -37,7 +37,8 @@ def test_a_state_leads_to_its_question() -> None:
     table = make()
     first, second = asked(table, "first"), asked(table, "second")
     assert len({first, second}) == 2
-    assert len(first) == 16
+    assert len(first) == 32
+    assert first.isalnum()
     assert table.take(second, ALICE, ONE, 1.0) == Found(Standing.ANSWER, conversation="second")
     assert table.take(first, ALICE, ANOTHER, 1.0) == Found(Standing.ANSWER, conversation="first")
 
