@@ -13,7 +13,7 @@ from duoproxy.tools.make_cert import MadeFiles
 from tests.peers import peer
 from tests.peers.authority import Authority
 from tests.peers.eap_lab import SERVER_NAME, cause_of, explained, make_certificates, running_eap_lab
-from tests.peers.eapol import TLS_1_2_ONLY, TLS_1_3_ONLY, EapolTest, Outcome
+from tests.peers.eapol import TLS_1_2_ONLY, TLS_1_3_ONLY, EapolTest, Outcome, Plain
 from tests.peers.lab import Lab
 from tests.peers.sandbox import PASSWORD
 
@@ -23,6 +23,8 @@ TLS = {"TLS 1.2": TLS_1_2_ONLY, "TLS 1.3": TLS_1_3_ONLY}
 LONG_NAME = "a-name-of-253-octets-".ljust(253, "x")
 LONG_PASSWORD = "a password of 400 characters ".ljust(400, "y")
 STRANGE_NAME, STRANGE_PASSWORD = "jürgen.müller@例え.jp", "pässwörd €uro 密码"
+
+CIPHER, OTHER_CIPHER = "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-GCM-SHA256"
 
 # Name to (behaviour at Duo, password).
 PEOPLE = {
@@ -44,6 +46,7 @@ LISTENERS: Mapping[str, Mapping[str, object]] = {
     "automatic": {"factor_prompt": "false", "auto_backoff": "false"},
     "small": {"max_fragment_bytes": 200},
     "no binding": {"crypto_binding": "false"},
+    "one cipher": {"cipher_list": CIPHER},
     "1.3 only": {"minimum_tls_version": "tls1.3"},
     "quiet": {"failure_text": "false", "auto_backoff": "false"},
     "safe": {"failmode": "safe"},
@@ -190,6 +193,33 @@ def test_tls_1_2_is_refused_where_1_3_is_demanded(lab: Lab, log_in: LogIn) -> No
     refused = log_in("1.3 only", "alice", phase1=TLS_1_2_ONLY)
     assert not refused.let_in, explained(lab, refused)
     assert "remote TLS alert (param=protocol version)" in refused.output
+
+
+@pytest.mark.parametrize(("label", "let_in"), [("ECDSA", True), ("one cipher", False)])
+def test_only_the_ciphers_of_the_list_are_offered(lab: Lab, log_in: LogIn, label: str, let_in: bool) -> None:
+    """cipher_list: a client that has the one cipher gets in, one that has only another does not."""
+    assert log_in(label, "alice", phase1=TLS_1_2_ONLY, openssl_ciphers=CIPHER).let_in
+    outcome = log_in(label, "alice", phase1=TLS_1_2_ONLY, openssl_ciphers=OTHER_CIPHER)
+    assert outcome.let_in == let_in, explained(lab, outcome)
+    assert ("remote TLS alert (param=handshake failure)" in outcome.output) != let_in
+
+
+@pytest.mark.parametrize(
+    ("network", "why"),
+    [
+        ({"eap": Plain("TTLS"), "phase2": "auth=PAP"}, "the peer refuses EAP type 25; the types that it wants: .*21"),
+        ({"phase2": "auth=MSCHAPV2"}, "the peer refuses EAP-GTC; the inner types that it wants: .*26"),
+    ],
+    ids=["another method", "another inner method"],
+)
+def test_a_client_that_is_set_to_something_else_is_told_of(
+    lab: Lab, log_in: LogIn, network: Mapping[str, object], why: str
+) -> None:
+    """A Nak, outside or inside the tunnel: an end at once, and a line that names what the client wants."""
+    outcome = log_in("ECDSA", "alice", **network)
+    assert outcome.refused, explained(lab, outcome)
+    lab.server.wait_for_output(f"the EAP conversation of 'alice' failed before a password came: {why}")
+    assert lab.controls.asked("alice") == {}
 
 
 @pytest.mark.parametrize("version", [0, 1])

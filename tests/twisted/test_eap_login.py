@@ -115,7 +115,7 @@ class EapLoginTests(SynchronousTestCase):
     def send(self, eap: bytes, state: bytes | None, *more: Attribute) -> bytes:
         """Send one request with an identifier and authenticator of its own; give its octets."""
         self.identifier += 1
-        carried: list[Attribute] = [*STATION, *more, *split_long(Type.EAP_MESSAGE, eap)]
+        carried: list[Attribute] = [*STATION, *more, *(split_long(Type.EAP_MESSAGE, eap) or [(79, b"")])]
         carried += [(int(Type.STATE), state)] if state is not None else []
         octets = request_octets(self.identifier, attributes=carried, password=None, user=b"anonymous")
         self.transport.deliver(octets, DEVICE)
@@ -126,9 +126,11 @@ class EapLoginTests(SynchronousTestCase):
         answers = [sent for sent, _, _ in self.transport.sent if sent[1] == octets[1]]
         return open_reply(answers[-1], octets) if answers else None
 
-    def talk(self, peer: PeapPeer, *more: Attribute) -> tuple[Packet | None, bytes]:
+    def talk(
+        self, peer: PeapPeer, *more: Attribute, first: tuple[bytes, bytes | None] = (IDENTITY, None)
+    ) -> tuple[Packet | None, bytes]:
         """Go on until there is an end, or no answer: the last reply, and the request that it answers."""
-        eap, state = IDENTITY, None
+        eap, state = first
         for _ in range(MAX_STEPS):
             octets = self.send(eap, state, *more)
             reply = self.reply_to(octets)
@@ -171,6 +173,24 @@ class EapLoginTests(SynchronousTestCase):
             self.assertIn(f"'alice' asks from 10.0.0.5 (PEAPv{version}, TLSv1.3, outside the tunnel 'anonymous').", log)
         self.assertEqual([query.factor for query in self.duo.asked], [Factor.PUSH] * 2)
         self.assertEqual(self.primary.tried, [PASSWORD] * 2)
+
+    def test_a_device_that_lets_the_server_begin_sends_an_eap_start(self) -> None:
+        """RFC 3579 §2.1: no octet, or one without a meaning: the identity is asked for, and the login goes on."""
+        self.begin()
+        for start in (b"", b"\0"):
+            self.peer = PeapPeer(identity=b"alice", answers=[PASSWORD.encode(), b"push"])
+            octets = self.send(start, None)
+            reply = self.reply_to(octets)
+            assert reply is not None
+            request = joined(reply.attributes, Type.EAP_MESSAGE)
+            assert request is not None
+            self.assertEqual((request[0], request[4]), (1, 1))
+            [state] = all_values(reply.attributes, Type.STATE)
+            eap: bytes = self.peer.respond(request)
+            reply, self.last_request = self.talk(self.peer, first=(eap, state))
+            assert reply is not None
+            self.assertEqual(reply.code, Code.ACCESS_ACCEPT)
+            self.assert_keys(reply, self.last_request)
 
     def test_a_retry_with_new_identifiers_joins_the_push(self) -> None:
         """The newest request gets the Accept, with keys hidden for it; there is one push; the older get silence."""

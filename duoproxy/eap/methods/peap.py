@@ -112,9 +112,11 @@ class Peap:
 
     @property
     def summary(self) -> str:
-        """What was agreed on so far: `PEAPv0, TLSv1.3`."""
+        """What was agreed on so far: `PEAPv0, TLSv1.3`; or why the TLS handshake failed."""
         if self.phase is PeapPhase.START:
             return "PEAP"
+        if self.phase is PeapPhase.ALERT:
+            return f"PEAPv{self._version}, {self._reason}"
         tls = self._connection.version if self._connection is not None and self._connection.established else "no TLS"
         return f"PEAPv{self._version}, {tls}"
 

@@ -150,6 +150,8 @@ def test_our_alert_is_sent_before_the_failure():
     with pytest.raises(SSL.Error, match="protocol version"):
         talk.run()
     assert talk.sent[-1][6:8] == b"\x15\x03"
+    # A client that does not acknowledge leaves the reason in the log all the same.
+    assert talk.server.summary == "PEAPv1, TLS: unsupported protocol"
     end = talk.step(response(talk.sent[-1][1], PEAP, b"\1"))
     assert isinstance(end, Fail)
     assert "unsupported protocol" in end.reason
