@@ -41,6 +41,18 @@ ADVICE: Mapping[Cause, Advice] = MappingProxyType(
             "The user is named in exempt_username_n, and was let in without a second factor.",
             f"{_BYPASS} Otherwise take the name out of the section.",
         ),
+        Cause.EXEMPT_PRIMARY_BIND: Advice(
+            "It was the first bind of an LDAP connection, which exempt_primary_bind leaves without a second factor.",
+            f"{_BYPASS} Otherwise name the account of the application in exempt_ou_n, and write "
+            "exempt_primary_bind=false.",
+        ),
+        Cause.EXEMPT_OU: Advice(
+            "The entry stands at or below a DN of exempt_ou_n, and was let in without a second factor.",
+            f"{_BYPASS} Otherwise take that DN out of the section.",
+        ),
+        Cause.JOINED_BIND: Advice(
+            "The same LDAP bind had been approved a moment before, so nobody was asked again (join_binds_s).", _BYPASS
+        ),
         Cause.FAILMODE_SAFE: Advice(
             "Duo could not be reached before the user was asked, and failmode=safe let the user in on the password.",
             "Find out why Duo could not be reached: authproxy_connectivity_tool tells. Write failmode=secure if nobody "
@@ -89,6 +101,10 @@ ADVICE: Mapping[Cause, Advice] = MappingProxyType(
             "The second factor was not proven: the push was denied or not answered, or the passcode was wrong.",
             "Ask the user. A push that the user did not cause means that somebody else knows the password: change it.",
         ),
+        Cause.TOO_MANY_QUESTIONS: Advice(
+            "So many pushes or calls to this user wait for an answer that no further one was made.",
+            "Ask the user. Who began none of them has a password that somebody else knows: change it.",
+        ),
         Cause.CODES_SENT: Advice(
             "New passcodes were sent by SMS, which lets nobody in.", "The user logs in again with one of them."
         ),
@@ -113,6 +129,10 @@ ADVICE: Mapping[Cause, Advice] = MappingProxyType(
             "The connection to Duo was lost while the user was being asked, so the answer is not known.",
             "The user logs in again. If it happens often, something on the way ends connections that are quiet: set "
             "its idle time-out to 180 s or more.",
+        ),
+        Cause.CLIENT_GONE: Advice(
+            "The LDAP client closed its connection before the login had an end.",
+            "If the user was being asked by then, set the time-out of the client to 60 s or more.",
         ),
         Cause.SHUTDOWN: Advice("The proxy was stopped while the user was being asked.", "The user logs in again."),
         Cause.FAULT: Advice(

@@ -16,6 +16,7 @@ from duoproxy.testing import FakePrimary, FakeSecondFactor, make_request, run_no
 
 PASSWORD = "correct horse"
 CHECKED = LoginPolicy(checks_passwords=True)
+WITH_PROMPT = DialogueOptions()
 
 
 class Case:
@@ -36,7 +37,7 @@ class Case:
         request = make_request(username, password)
         return run_now(run_login(request, self.policy, self.primary, self.duo, self.tools()))
 
-    def talk(self, options: DialogueOptions = DialogueOptions(), password: str = PASSWORD) -> Outcome:
+    def talk(self, options: DialogueOptions = WITH_PROMPT, password: str = PASSWORD) -> Outcome:
         request = make_request("alice", password)
         step = run_now(Dialogue(request, self.policy, self.primary, self.duo, self.tools(), options).begin())
         assert isinstance(step, EndStep)
