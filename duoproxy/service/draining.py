@@ -80,7 +80,7 @@ class Draining:
         self._look()
         await self._done
         if self.pending:
-            text = "{pending} had no end in time, and are rejected now (shutdown_grace={grace:g} in [main])."
+            text = "{pending} without an end in time: rejected now (shutdown_grace={grace:g} in [main])."
             self._log.warn(text, pending=logins(self.pending), grace=self._grace_s)
 
     def _look(self) -> None:

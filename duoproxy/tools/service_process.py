@@ -19,6 +19,8 @@ from typing import Final, Self
 PROGRAM: Final = b"duoauthproxy"
 MAX_PID_OCTETS: Final = 16
 """That are read of a process id file."""
+MAX_PID: Final = 4_194_304
+"""The kernel gives no higher numbers. Source: proc(5), pid_max."""
 MAX_PROC_OCTETS: Final = 65_536
 """That are read of a file below /proc."""
 CLOCK_SLACK_S: Final = 2.0
@@ -89,7 +91,7 @@ def _read_pid_file(path: Path) -> tuple[int, os.stat_result] | None:
         os.close(descriptor)
     if not stat.S_ISREG(written.st_mode) or not text.isdigit():
         return None
-    return (int(text), written) if int(text) > 1 else None
+    return (int(text), written) if 1 < int(text) <= MAX_PID else None
 
 
 def _is_service(pid: int, written: os.stat_result) -> bool:
