@@ -10,6 +10,7 @@ Source: RFC 2865 §2.2, §4.1, §5.3, §5.40; RFC 2548 §2.1, §2.3; RFC 2759 §
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -20,6 +21,7 @@ from duoproxy.radius.attributes import AttributeId, Type, all_values, vendor_att
 from duoproxy.radius.packet import Attribute, Packet
 
 MICROSOFT: Final = 311
+MS_CHAP_ERROR: Final = AttributeId(MICROSOFT, 2)
 MS_CHAP_CHALLENGE: Final = AttributeId(MICROSOFT, 11)
 _LM_ENC_PW: Final = AttributeId(MICROSOFT, 5)
 _NT_ENC_PW: Final = AttributeId(MICROSOFT, 6)
@@ -65,6 +67,16 @@ PROOFS: Final = frozenset(_OCTETS)
 _COMPANIONS: Final = {
     CredentialKind.MS_CHAP_CHANGE_2: (_LM_ENC_PW, _NT_ENC_PW),
     CredentialKind.MS_CHAP_2_CHANGE: (_NT_ENC_PW,),
+}
+
+_ERROR_CODE: Final = re.compile(rb"E=([0-9]{1,9})")
+_ERRORS: Final = {
+    646: "restricted logon hours",
+    647: "account disabled",
+    648: "password expired; the user can change it where the device offers that",
+    649: "no dial-in permission",
+    691: "wrong name or password",
+    709: "the password could not be changed",
 }
 
 CREDENTIALS: Final = frozenset(
@@ -128,6 +140,18 @@ def read_proof(packet: Packet) -> RadiusProof | None:
     for companion in _COMPANIONS.get(kind, ()):
         carried += [(companion, piece) for piece in all_values(packet.attributes, companion)]
     return RadiusProof(kind, tuple(_attribute(attribute, octets) for attribute, octets in carried))
+
+
+def refusal_of_proof(attributes: Iterable[Attribute]) -> str:
+    """Say what an MS-CHAP-Error means, for the log; empty when there is none, or none that is known.
+
+    Source: RFC 2548 §2.1.5, RFC 2759 §6.
+    """
+    for value in all_values(attributes, MS_CHAP_ERROR):
+        found = _ERROR_CODE.search(value)
+        if found is not None:
+            return _ERRORS.get(int(found[1]), "")
+    return ""
 
 
 def _challenge(kind: CredentialKind, packet: Packet) -> tuple[AttributeId, bytes]:

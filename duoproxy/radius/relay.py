@@ -22,7 +22,7 @@ from duoproxy.radius.attributes import (
     vendor_of,
     vendor_parts,
 )
-from duoproxy.radius.credentials import CREDENTIALS, MICROSOFT
+from duoproxy.radius.credentials import CREDENTIALS, MICROSOFT, MS_CHAP_ERROR
 from duoproxy.radius.definitions import Encryption, VendorFormat
 from duoproxy.radius.dictionary import Dictionary
 from duoproxy.radius.hiding import (
@@ -41,7 +41,6 @@ MAX_SALTED_VALUES = MAX_PACKET_BYTES // (2 + SALT_BYTES + BLOCK_BYTES)
 RandomBytes = Callable[[int], bytes]
 _Rehide = Callable[[AttributeId, bytes], bytes | None]
 
-MS_CHAP_ERROR = AttributeId(MICROSOFT, 2)
 SAID_OF_A_PROOF = frozenset(
     {
         MS_CHAP_ERROR,

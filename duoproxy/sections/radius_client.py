@@ -26,6 +26,7 @@ from duoproxy.login.outcome import PrimaryOutcome, PrimaryQuestion
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.radius_client import RadiusUpstream, UpstreamHost, UpstreamReply
 from duoproxy.radius.attributes import AttributeId, Type, all_values
+from duoproxy.radius.credentials import refusal_of_proof
 from duoproxy.radius.packet import Attribute, Code
 from duoproxy.radius.relay import DeviceRequest, PassThrough, request_attributes_for_upstream
 from duoproxy.secret import Secret
@@ -161,7 +162,9 @@ class RadiusClient(ClientSection):
         if code == Code.ACCESS_ACCEPT:
             return PrimaryOutcome(accepted=True, wire=reply)
         if code == Code.ACCESS_REJECT:
-            return PrimaryOutcome(False, f"RADIUS server {reply.host} refused name or password", wire=reply)
+            why = refusal_of_proof(reply.packet.attributes)
+            reason = f"RADIUS server {reply.host} refused name or password{': ' if why else ''}{why}"
+            return PrimaryOutcome(False, reason, wire=reply)
         if code == Code.ACCESS_CHALLENGE:
             reason = (
                 f"RADIUS server {reply.host} answered with an Access-Challenge, which is never a success, and this "

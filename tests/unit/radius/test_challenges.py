@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import tracemalloc
+
 import pytest
 
 from duoproxy.radius.challenges import (
@@ -145,6 +148,33 @@ def test_a_million_abandoned_logins_leave_ten_thousand() -> None:
     table: ChallengeTable[int, str] = ChallengeTable(repeatable_random())
     given_up = sum(len(table.ask(ALICE, number, 0.0)[1]) for number in range(100_000))
     assert (len(table), given_up) == (10_000, 90_000)
+
+
+@pytest.mark.long
+def test_a_million_abandoned_logins_take_no_more_memory_than_the_first_twenty_thousand() -> None:
+    """Of users with a proven password and of others; nobody's question is forgotten without being given up."""
+    random = itertools.count()
+    table: ChallengeTable[int, str] = ChallengeTable(lambda size: next(random).to_bytes(size, "big"))
+    given_up = sum(len(table.ask(ALICE, number, 0.0, proven=number % 2 == 0)[1]) for number in range(20_000))
+    tracemalloc.start()
+    for number in range(1_000_000):
+        given_up += len(table.ask(ALICE, number, 0.0, proven=number % 2 == 0)[1])
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (len(table), given_up) == (20_000, 1_000_000)
+    assert grown < 20_000 * 600
+
+
+def test_nobody_without_a_password_pushes_aside_who_has_one() -> None:
+    """Those whom the primary asks something have room of their own."""
+    table = make(max_open=2)
+    proven = asked(table, "proven")
+    for number in range(5):
+        table.ask(BOB, f"primary asks {number}", 1.0, proven=False)
+    assert len(table) == 3
+    assert table.asked_since(1.0) == 2
+    assert table.take(proven, ALICE, ONE, 2.0).standing is Standing.ANSWER
+    assert sorted(table.expire(CHALLENGE_LIFE_S + 1.0)) == ["primary asks 3", "primary asks 4"]
 
 
 def test_replies_are_kept_up_to_a_bound() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,6 +13,7 @@ from duoproxy.radius.hiding import (
     distinct_salts,
     encrypt_salted,
     hide_password,
+    rehide_password,
     reveal_password,
 )
 
@@ -136,3 +138,22 @@ def test_salts_of_one_packet_differ_and_have_their_top_bit(start):
     salts = distinct_salts(200, lambda size: start)
     assert len(set(salts)) == 200
     assert all(len(salt) == 2 and salt[0] & 0x80 for salt in salts)
+
+
+def test_a_password_hidden_anew_keeps_its_length_and_its_nuls() -> None:
+    """MS-CHAP-MPPE-Keys is 32 octets whatever its keys end in. RFC 2548 §2.4.1."""
+    keys = bytes(8) + b"k" * 3 + bytes(21)
+    hidden = b"".join(hide_blocks(keys, b"old", b"o" * 16))
+    anew = rehide_password(hidden, b"old", b"o" * 16, b"new", b"n" * 16)
+    assert anew == b"".join(hide_blocks(keys, b"new", b"n" * 16))
+    with pytest.raises(RemoteProtocolError):
+        rehide_password(b"17 octets, not 16", b"old", b"o" * 16, b"new", b"n" * 16)
+
+
+def hide_blocks(plain: bytes, secret: bytes, request_authenticator: bytes) -> Iterator[bytes]:
+    """RFC 2865 §5.2, block by block."""
+    vector = request_authenticator
+    for at in range(0, len(plain), 16):
+        pad = hashlib.md5(secret + vector).digest()
+        vector = bytes(left ^ right for left, right in zip(plain[at : at + 16], pad, strict=True))
+        yield vector

@@ -8,7 +8,14 @@ from duoproxy.radius.attributes import AttributeId, Type, all_values, first, ven
 from duoproxy.radius.dictionary import Dictionary, load_dictionary
 from duoproxy.radius.hiding import decrypt_salted, encrypt_salted, hide_password, reveal_password
 from duoproxy.radius.packet import Attribute, Code, Packet
-from duoproxy.radius.relay import PassThrough, reply_attributes_for_device, request_attributes_for_upstream
+from duoproxy.radius.relay import (
+    SAID_OF_A_PROOF,
+    Hop,
+    PassThrough,
+    challenge_attributes_for_device,
+    reply_attributes_for_device,
+    request_attributes_for_upstream,
+)
 
 UPSTREAM_SECRET, UPSTREAM_RA = b"upstream secret", b"u" * 16
 DEVICE_SECRET, DEVICE_RA = b"device secret", b"d" * 16
@@ -207,6 +214,7 @@ def test_credentials_of_the_device_never_go_upstream(dictionary):
         *OF_ONE_HOP,
         (Type.TUNNEL_PASSWORD, b"\x01" + b"t" * 18),
         vendor_attribute(311, 12, b"k" * 16),
+        *[vendor_attribute(311, number, b"p" * 50) for number in (1, 3, 4, 5, 6, 11, 25, 27)],
     ]
     assert upstream(dictionary, attributes, EVERYTHING) == []
 
@@ -227,3 +235,78 @@ def test_what_never_passes_is_not_let_through_by_anybody():
     for merged in (strict.merge(PassThrough(everything=True)), PassThrough(names=frozenset({unwanted})).merge(strict)):
         assert not merged.takes(unwanted)
     assert strict.merge(PassThrough(everything=True)).takes(AttributeId(0, Type.FILTER_ID))
+
+
+def challenged(dictionary: Dictionary, attributes: list[Attribute], pass_through: PassThrough) -> list[Attribute]:
+    return challenge_attributes_for_device(
+        Packet(Code.ACCESS_CHALLENGE, 1, bytes(16), tuple(attributes)),
+        Hop(UPSTREAM_SECRET, UPSTREAM_RA),
+        Hop(DEVICE_SECRET, DEVICE_RA),
+        pass_through,
+        dictionary,
+        bytes,
+    )
+
+
+QUESTION: list[Attribute] = [
+    (Type.REPLY_MESSAGE, b"Enter the code "),
+    (Type.STATE, b"state of the upstream"),
+    (Type.REPLY_MESSAGE, b"of your token"),
+    (Type.SESSION_TIMEOUT, (30).to_bytes(4, "big")),
+    (Type.PROMPT, (1).to_bytes(4, "big")),
+    (Type.IDLE_TIMEOUT, (5).to_bytes(4, "big")),
+    (Type.CLASS, b"granted too early"),
+    vendor_attribute(9, 1, b"shell:priv-lvl=15"),
+]
+SHOWN = [QUESTION[0], QUESTION[2], QUESTION[4]]
+
+
+def test_a_challenge_shows_its_question_without_being_named(dictionary):
+    """Reply-Message and Prompt; State and Session-Timeout are said by the proxy."""
+    assert challenged(dictionary, QUESTION, PassThrough()) == SHOWN
+
+
+def test_a_challenge_carries_only_what_a_challenge_may(dictionary):
+    """RFC 2865 §5.44: no Class, whatever was named; vendors' attributes and Idle-Timeout where they are named."""
+    assert challenged(dictionary, QUESTION, EVERYTHING) == [*SHOWN, QUESTION[5], QUESTION[7]]
+    assert challenged(dictionary, QUESTION, named(Type.CLASS, AttributeId(9, 1))) == [*SHOWN, QUESTION[7]]
+
+
+def test_what_never_passes_does_not_pass_in_a_challenge_either(dictionary):
+    """In EAP there is no Reply-Message."""
+    silent = PassThrough(never=frozenset({AttributeId(0, Type.REPLY_MESSAGE)}))
+    assert challenged(dictionary, QUESTION, silent) == [QUESTION[4]]
+
+
+def test_no_other_reply_becomes_a_challenge(dictionary):
+    """An Accept is never taken for a question."""
+    hop = Hop(UPSTREAM_SECRET, UPSTREAM_RA)
+    with pytest.raises(ValueError, match="only an Access-Challenge"):
+        challenge_attributes_for_device(Packet(2, 1, bytes(16), ()), hop, hop, EVERYTHING, dictionary, bytes)
+
+
+def test_what_is_said_of_a_proof_passes_and_is_hidden_anew(dictionary):
+    """Success, both kinds of keys, policy, types and domain; a Class beside them does not."""
+    keys = b"\0" * 8 + b"n" * 16
+    granted = [
+        vendor_attribute(311, 26, b"\1S=" + b"A" * 40),
+        salted(16, b"send"),
+        salted(17, b"receive", b"\x80\x02"),
+        vendor_attribute(311, 12, hide_password(keys, UPSTREAM_SECRET, UPSTREAM_RA)),
+        vendor_attribute(311, 7, (1).to_bytes(4, "big")),
+        vendor_attribute(311, 8, (6).to_bytes(4, "big")),
+        vendor_attribute(311, 10, b"\1CORP"),
+        (Type.CLASS, b"not named"),
+    ]
+    passed = relayed(dictionary, granted, PassThrough(names=SAID_OF_A_PROOF))
+    assert first(passed, SUCCESS) == b"\1S=" + b"A" * 40
+    assert decrypt_salted(first(passed, SEND_KEY) or b"", DEVICE_SECRET, DEVICE_RA) == b"send"
+    assert decrypt_salted(first(passed, RECV_KEY) or b"", DEVICE_SECRET, DEVICE_RA) == b"receive"
+    assert reveal_password(first(passed, CHAP_KEYS) or b"", DEVICE_SECRET, DEVICE_RA) == keys
+    assert [first(passed, AttributeId(311, number)) for number in (7, 8, 10)] == [
+        b"\0\0\0\1",
+        b"\0\0\0\6",
+        b"\1CORP",
+    ]
+    assert first(passed, Type.CLASS) is None
+    assert relayed(dictionary, granted, PassThrough(names=SAID_OF_A_PROOF), accepted=False) == []

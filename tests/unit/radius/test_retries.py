@@ -180,3 +180,11 @@ def test_answer_to_a_challenge_is_named_by_its_state():
 def test_state_of_somebody_else_names_no_session():
     """A device may send a State that says nothing, the same with every login."""
     assert mark([(1, b"alice"), (24, b"state")]) is None
+
+
+def test_a_proof_counts_with_its_challenge():
+    """A CHAP login again with the same octets is the same; under another Request Authenticator it is another proof."""
+    chap = [*SESSION, (3, b"p" * 17)]
+    assert mark(chap, b"proof and challenge") == mark([(80, b"m" * 16), *chap], b"proof and challenge")
+    assert mark(chap, b"proof and challenge") != mark(chap, b"proof, other challenge")
+    assert mark(chap, b"proof and challenge") != mark([*SESSION, (3, b"q" * 17)], b"proof and challenge")
