@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from attrs import define, field
-from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
+from twisted.logger import ILogObserver, LogEvent, LogLevel
 from zope.interface import implementer
+
+from duoproxy.service.log_text import message_of
 
 MAX_LOGINS: Final = 2_000
 """Logins that are remembered; the oldest is forgotten first."""
@@ -167,4 +169,4 @@ def _take_end(record: LoginRecord, event: LogEvent) -> None:
 
 def _said(event: LogEvent) -> str:
     """The text of an event, without the login id that it begins with."""
-    return LOGIN_PREFIX.sub("", formatEvent(event), count=1)
+    return LOGIN_PREFIX.sub("", message_of(event), count=1)

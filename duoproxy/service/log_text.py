@@ -22,7 +22,7 @@ def printable(text: str) -> str:
 
 def format_line(event: LogEvent) -> str:
     """Make the text of one event, with its line end; a traceback follows on lines that begin with a tab."""
-    message = _message(event)
+    message = message_of(event)
     if len(message) > MAX_MESSAGE_CHARACTERS:
         message = message[:MAX_MESSAGE_CHARACTERS] + " …"
     level = event.get("log_level", LogLevel.info)
@@ -42,8 +42,8 @@ def _stamp(second: int) -> str:
     return formatTime(second)
 
 
-def _message(event: LogEvent) -> str:
-    """Format the message of an event as Twisted does.
+def message_of(event: LogEvent) -> str:
+    """Format the message of an event as Twisted does, without time and traceback.
 
     Its formatter walks each format in Python, which took a tenth of a login; `str` does the same for every format but
     those with calls in them (`{name()}`), and what it cannot do goes the long way.
