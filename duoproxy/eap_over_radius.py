@@ -8,7 +8,7 @@ Source: RFC 3579, RFC 2548 §2.4, RFC 5216 §2.3, RFC 7268 §2.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from duoproxy.eap.actions import Fail, SendRequest, SessionKeys, Succeed
@@ -49,7 +49,7 @@ def is_eap_start(eap: bytes) -> bool:
     return len(eap) <= _MAX_START_BYTES
 
 
-def mtu_bytes(attributes: Iterable[Attribute], max_fragment_bytes: int = DEFAULT_MAX_FRAGMENT_BYTES) -> int:
+def mtu_bytes(attributes: Sequence[Attribute], max_fragment_bytes: int = DEFAULT_MAX_FRAGMENT_BYTES) -> int:
     """Give how long an EAP packet to the peer may be, its header included.
 
     Args:
@@ -58,7 +58,6 @@ def mtu_bytes(attributes: Iterable[Attribute], max_fragment_bytes: int = DEFAULT
 
     Source: RFC 3579 §2.4.
     """
-    attributes = list(attributes)
     framed = _integer(attributes, Type.FRAMED_MTU)
     if framed is None:
         return max_fragment_bytes

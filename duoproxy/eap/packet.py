@@ -47,6 +47,8 @@ class EapType(enum.IntEnum):
     EXPANDED = 254
 
 
+_EXPANDED_NAK_HEADER = bytes((0, 0, 0, 0, 0, 0, EapType.NAK))
+
 NO_METHOD = 0
 """In a Nak: the peer wants none of what we could offer."""
 
@@ -122,8 +124,7 @@ def read_nak(packet: EapPacket) -> tuple[int, ...] | None:
     """
     if packet.type == EapType.NAK:
         return tuple(packet.data)
-    head = bytes((0, 0, 0, 0, 0, 0, EapType.NAK))
-    if packet.type != EapType.EXPANDED or packet.data[:_EXPANDED_HEADER_BYTES] != head:
+    if packet.type != EapType.EXPANDED or packet.data[:_EXPANDED_HEADER_BYTES] != _EXPANDED_NAK_HEADER:
         return None
     items = packet.data[_EXPANDED_HEADER_BYTES:]
     whole = [items[at : at + _EXPANDED_NAK_ITEM_BYTES] for at in range(0, len(items), _EXPANDED_NAK_ITEM_BYTES)]

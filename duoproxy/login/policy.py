@@ -18,6 +18,8 @@ MAX_SECOND_TRIES = 10_000
 
 def fold_case(name: str) -> str:
     """Fold the case of a name, character by character: no name becomes longer, so that `ß` and `ss` stay two names."""
+    if name.isascii():
+        return name.lower()
     return "".join(folded if len(folded := letter.casefold()) == 1 else letter for letter in name)
 
 

@@ -227,7 +227,9 @@ class DuplicateTable:
 
         The exchanges themselves stay until they age out: a late copy of an old request must not become a new login.
         """
-        older = self._by_slot.pop(slot, [])
+        older = self._by_slot.pop(slot, None)
+        if older is None:
+            return ()
         for exchange in older:
             exchange.superseded = True
             exchange._reply = None
