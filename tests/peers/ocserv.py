@@ -1,13 +1,11 @@
 """The real ocserv as a VPN server that asks over RADIUS, and the real openconnect as its user.
 
-The user's machine is a network namespace of its own, joined to the server's by a pair of interfaces, so that a ping
-through the tunnel can go no other way. Namespaces and interfaces need root.
+The user's machine is a network namespace of its own, so that a ping through the tunnel can go no other way.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.peers.authority import Authority
+from tests.peers.namespaces import UserMachine, user_machine
 from tests.peers.ports import free_port
 from tests.peers.server import RunningServer, start_server, tcp_answers
 
 DEADLINE_S = 60.0
 Answer = str | Callable[[], str]
-SERVER_ADDRESS, USER_ADDRESS = "10.97.45.1", "10.97.45.2"
 NETWORK = "10.98.45"
 
 CONFIGURATION = """auth = "radius[config={folder}/radiusclient.conf]"
@@ -82,7 +80,7 @@ class Ocserv:
     Attributes:
         server: the process.
         url: where users connect to.
-        namespace: name of the users' network namespace.
+        machine: of the users.
         openconnect: the client.
         ca_file: what the client trusts.
         folder: for files of the users.
@@ -90,7 +88,7 @@ class Ocserv:
 
     server: RunningServer
     url: str
-    namespace: str
+    machine: UserMachine
     openconnect: str
     ca_file: Path
     folder: Path
@@ -100,7 +98,7 @@ class Ocserv:
 
         An answer that is a function is asked for what to type when it is its turn, while the login waits.
         """
-        command = ["ip", "netns", "exec", self.namespace, self.openconnect, "--protocol=anyconnect", "--authenticate"]
+        command = self.machine.command(self.openconnect, "--protocol=anyconnect", "--authenticate")
         command += ["--user", user, "--cafile", str(self.ca_file), self.url]
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=self.folder) as client:
@@ -119,7 +117,7 @@ class Ocserv:
         script = self.folder / "tunnel-script"
         script.write_text(SCRIPT.format(network=NETWORK), "utf-8")
         script.chmod(0o700)
-        command = ["ip", "netns", "exec", self.namespace, self.openconnect, "--cafile", str(self.ca_file)]
+        command = self.machine.command(self.openconnect, "--cafile", str(self.ca_file))
         command += ["--cookie", login.cookie, "--script", str(script), self.url]
         client = start_server(
             "openconnect", command, folder=self.folder / "tunnel", ready=lambda _: self.ping_goes_through()
@@ -131,26 +129,7 @@ class Ocserv:
 
     def ping_goes_through(self) -> bool:
         """Whether the server's address inside the tunnel answers the user's machine."""
-        command = ["ip", "netns", "exec", self.namespace, "ping", "-c", "1", "-W", "1", f"{NETWORK}.1"]
-        return subprocess.run(command, capture_output=True, timeout=DEADLINE_S, check=False).returncode == 0
-
-
-@contextlib.contextmanager
-def user_namespace(name: str) -> Iterator[None]:
-    """Make a network namespace whose only way out is a pair of interfaces to ours."""
-    ours, theirs = f"{name}a", f"{name}b"
-    _ip("netns", "add", name)
-    try:
-        _ip("link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", name)
-        _ip("addr", "add", f"{SERVER_ADDRESS}/30", "dev", ours)
-        _ip("link", "set", ours, "up")
-        _ip("-n", name, "addr", "add", f"{USER_ADDRESS}/30", "dev", theirs)
-        _ip("-n", name, "link", "set", theirs, "up")
-        _ip("-n", name, "link", "set", "lo", "up")
-        yield
-    finally:
-        # The interfaces go with it.
-        _ip("netns", "delete", name)
+        return self.machine.ping(f"{NETWORK}.1")
 
 
 @contextlib.contextmanager
@@ -165,38 +144,29 @@ def running_ocserv(folder: Path, ocserv: str, openconnect: str, radius_address: 
         secret: shared with it.
     """
     folder.mkdir(parents=True)
-    authority = Authority(folder / "pki", "VPN test authority")
-    certificate = authority.issue("vpn", addresses=[SERVER_ADDRESS])
     host, _, _ = radius_address.partition(":")
     (folder / "servers").write_text(f"{host} {secret}\n", "utf-8")
     (folder / "radiusclient.conf").write_text(RADIUS.format(address=radius_address, folder=folder), "utf-8")
-    port, name = free_port(), f"dpx{os.getpid()}"
-    configuration = folder / "ocserv.conf"
-    configuration.write_text(
-        CONFIGURATION.format(
-            folder=folder,
-            host=SERVER_ADDRESS,
-            port=port,
-            certificate=certificate.certificate,
-            key=certificate.key,
-            device=f"{name}t",
-            network=NETWORK,
-        ),
-        "utf-8",
-    )
-    with user_namespace(name):
-        server = start_server(
-            "ocserv",
-            [ocserv, "--foreground", "--debug", "3", "--config", str(configuration)],
-            folder=folder / "run",
-            ready=tcp_answers(port, SERVER_ADDRESS),
+    authority = Authority(folder / "pki", "VPN test authority")
+    with user_machine("oc", 45) as machine:
+        host, port = machine.server_address, free_port()
+        certificate = authority.issue("vpn", addresses=[host])
+        configuration = folder / "ocserv.conf"
+        configuration.write_text(
+            CONFIGURATION.format(
+                folder=folder,
+                host=host,
+                port=port,
+                certificate=certificate.certificate,
+                key=certificate.key,
+                device=f"{machine.name}t",
+                network=NETWORK,
+            ),
+            "utf-8",
         )
+        command = [ocserv, "--foreground", "--debug", "3", "--config", str(configuration)]
+        server = start_server("ocserv", command, folder=folder / "run", ready=tcp_answers(port, host))
         try:
-            url = f"https://{SERVER_ADDRESS}:{port}"
-            yield Ocserv(server, url, name, openconnect, authority.ca_file, folder)
+            yield Ocserv(server, f"https://{host}:{port}", machine, openconnect, authority.ca_file, folder)
         finally:
             server.stop()
-
-
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=DEADLINE_S)

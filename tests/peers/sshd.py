@@ -1,7 +1,7 @@
 """The real sshd with pam_radius_auth as a device, and the real ssh as its user.
 
 sshd takes the name of its PAM service from the name that it was started by, so a link gives it a service of its own:
-nothing of the machine's own sshd is touched. That service is a file in /etc/pam.d, hence root.
+nothing of the machine's own sshd is touched.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.peers.pam import pam_radius_service
 from tests.peers.ports import free_ports
 from tests.peers.server import start_server, tcp_answers
 
-PAM_FOLDER = Path("/etc/pam.d")
 SEPARATION_FOLDER = Path("/run/sshd")
 DEADLINE_S = 60.0
 USER = "sync"
@@ -95,10 +95,6 @@ def running_sshd(folder: Path, sshd: str, ssh: str, radius_address: str, secret:
         secret: shared with it.
     """
     folder.mkdir(parents=True)
-    service = f"duoproxy-test-{os.getpid()}"
-    module_file = folder / "pam_radius_auth.conf"
-    module_file.write_text(f"{radius_address} {secret} 30\n", "utf-8")
-    module_file.chmod(0o600)
     key = folder / "host_key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True, capture_output=True)
     [port] = free_ports(1)
@@ -108,21 +104,13 @@ def running_sshd(folder: Path, sshd: str, ssh: str, radius_address: str, secret:
         f"PasswordAuthentication no\nPubkeyAuthentication no\nPidFile none\nMaxAuthTries 2\n",
         "utf-8",
     )
-    link = folder / service
-    link.symlink_to(sshd)
     SEPARATION_FOLDER.mkdir(mode=0o755, exist_ok=True)
-    pam = PAM_FOLDER / service
-    pam.write_text(
-        f"auth required pam_radius_auth.so conf={module_file} prompt=Password\n"
-        "account required pam_permit.so\nsession required pam_permit.so\n",
-        "utf-8",
-    )
-    try:
+    with pam_radius_service("ssh", folder, radius_address, secret) as service:
+        link = folder / service
+        link.symlink_to(sshd)
         command = [str(link), "-D", "-e", "-f", str(configuration)]
         server = start_server("sshd", command, folder=folder, ready=tcp_answers(port))
         try:
             yield Sshd(port, folder, ssh)
         finally:
             server.stop()
-    finally:
-        pam.unlink()
