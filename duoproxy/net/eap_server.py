@@ -29,6 +29,7 @@ from duoproxy.eap_over_radius import (
 from duoproxy.net import eap_sentences as sentences
 from duoproxy.net.eap_sessions import EapSessions, Session, Standing
 from duoproxy.net.eap_waiting import WhoWaits
+from duoproxy.net.heap import HeapWatch
 from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.net.radius_replies import refusal
@@ -121,6 +122,7 @@ class EapServer:
         self._log = Logger(namespace=section_name)
         self._limited = LimitedLog(self._log, reactor.seconds)
         self._waiting = WhoWaits(self._log, self._limited, reactor.seconds)
+        self._heap = HeapWatch()
         self._sweeping: Any = None
 
     @property
@@ -284,6 +286,7 @@ class EapServer:
     def _sweep(self) -> None:
         self._sweeping = self._reactor.callLater(SWEEP_S, self._sweep)
         now = self._reactor.seconds()
+        self._heap.seen(len(self._sessions))
         for session in self._sessions.expire(now):
             if session.conversation is not None:
                 self._say_abandoned(session, session.conversation, now)

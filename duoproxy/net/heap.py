@@ -1,0 +1,41 @@
+"""Memory that was freed goes back to the kernel.
+
+The C library keeps what is freed below anything that is still in use: after a flood of TLS handshakes hundreds of
+megabytes, for good. It gives them back when it is told to. What Python itself allocates goes back without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+TRIM_AFTER: Final = 1_000
+"""So many conversations must be gone: it takes some tens of milliseconds, in which nobody is answered."""
+
+
+def trim_heap() -> None:
+    """Give freed memory back; where the C library has no `malloc_trim` (musl has none) nothing happens."""
+    try:
+        # Only here: ctypes may want memory that can be written and run, which systemd's sandbox need not allow.
+        import ctypes  # noqa: PLC0415
+
+        trim = ctypes.CDLL(None).malloc_trim
+    except (ImportError, AttributeError, OSError, MemoryError):
+        return
+    trim(ctypes.c_size_t(0))
+
+
+class HeapWatch:
+    """Tells when so much is gone that giving memory back is worth its time; it is fed numbers and has no clock."""
+
+    def __init__(self, trim: Callable[[], None] = trim_heap) -> None:
+        """Begin with nothing; `trim` gives memory back."""
+        self._trim = trim
+        self._most = 0
+
+    def seen(self, count: int) -> None:
+        """Take how many conversations there are, again and again; give memory back when `TRIM_AFTER` are gone."""
+        self._most = max(self._most, count)
+        if self._most - count >= TRIM_AFTER:
+            self._trim()
+            self._most = count
