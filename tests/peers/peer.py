@@ -76,6 +76,7 @@ PEERS: tuple[Peer, ...] = (
     Peer("pam_radius_auth", "libpam-radius-auth", files=("usr/lib/*/security/pam_radius_auth.so",)),
     Peer("ocserv", "ocserv", ("ocserv",), services=("ocserv.service",)),
     Peer("openconnect", "openconnect", ("openconnect",)),
+    Peer("openvpn", "openvpn", ("openvpn",), services=("openvpn.service",)),
     Peer("ip", "iproute2", ("ip",)),
     Peer("ping", "iputils-ping", ("ping",)),
     Peer("tshark", "tshark", ("tshark",)),
