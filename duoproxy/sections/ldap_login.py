@@ -229,7 +229,7 @@ class _RelayedBind:
         return PrimaryOutcome(True, wire=answer)
 
     def _name(self) -> bytes:
-        """A DN goes to the directory as it came; for any other name the DN that was found, so that both are one user."""
+        """A DN goes to the directory as it came; any other name as the DN that was found: both are one user then."""
         name, user = self._login.attempt.bind.name, self._login.user
         if user is None or looks_like_dn(name.decode("utf-8", "surrogateescape")):
             return name

@@ -23,6 +23,7 @@ from duoproxy.sections.ad_client import AdClient
 from duoproxy.sections.contracts import Section
 from duoproxy.sections.duo_only_client import DuoOnlyClient
 from duoproxy.sections.http_proxy import HttpProxySection
+from duoproxy.sections.ldap_server_auto import LdapServerAuto
 from duoproxy.sections.main import MAIN_SCHEMA
 from duoproxy.sections.radius_client import RadiusClient
 from duoproxy.sections.radius_server_auto import RadiusServerAuto
@@ -42,19 +43,15 @@ BUILT_IN: tuple[type[Section], ...] = (
     RadiusServerConcat,
     RadiusServerDuoOnly,
     RadiusServerEap,
+    LdapServerAuto,
     HttpProxySection,
     SandboxDuo,
     SandboxUsers,
     SandboxDirectory,
 )
 
-_NOT_YET = "is known, but this version does not serve it yet"
-
-PLANNED: Mapping[str, str] = MappingProxyType(
-    {
-        "ldap_server_auto": f"{_NOT_YET}.",
-    }
-)
+PLANNED: Mapping[str, str] = MappingProxyType({})
+"""Sections of Duo's proxy that are known and not served yet, with a sentence for each."""
 
 LEFT_OUT: Mapping[str, str] = MappingProxyType(
     {
