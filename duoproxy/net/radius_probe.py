@@ -31,9 +31,12 @@ from duoproxy.radius.authenticators import (
 from duoproxy.radius.hiding import hide_password
 from duoproxy.radius.packet import AUTHENTICATOR_BYTES, Attribute, Code, Packet, encode_packet, frame_packet
 
-TRIES: Final = 2
-WAIT_S: Final = 2.5
-"""After each try; many servers hold an Access-Reject back for a second."""
+STATUS_WAITS_S: Final = (1.0, 1.0)
+"""After each Status-Server, which many servers do not know."""
+LOGIN_WAITS_S: Final = (2.0, 3.0)
+"""After each Access-Request; many servers hold an Access-Reject back for a second."""
+UNSIGNED_WAITS_S: Final = (2.5,)
+"""After the unsigned one."""
 _REPLIES: Final = frozenset({Code.ACCESS_ACCEPT, Code.ACCESS_REJECT, Code.ACCESS_CHALLENGE})
 
 
@@ -115,21 +118,27 @@ class RadiusProbe:
         transport = self._open_socket(family)
         transport.start_reading(self._reactor, self._received, self._refused)
         try:
-            for question in (self._status, self._login, self._unsigned_login):
-                found = await self._ask(transport, question)
+            for make, waits_s in (
+                (self._status, STATUS_WAITS_S),
+                (self._login, LOGIN_WAITS_S),
+                (self._unsigned_login, UNSIGNED_WAITS_S),
+            ):
+                found = await self._ask(transport, make, waits_s)
                 if found is not Probed.SILENT:
                     return found
             return Probed.SILENT
         finally:
             transport.close()
 
-    async def _ask(self, transport: DatagramTransport, make: Callable[[int], _Question]) -> Probed:
+    async def _ask(
+        self, transport: DatagramTransport, make: Callable[[int], _Question], waits_s: Sequence[float]
+    ) -> Probed:
         self._question = make(self._random_bytes(1)[0])
-        for _ in range(TRIES):
+        for wait_s in waits_s:
             self._answered = Deferred()
             transport.send(self._question.octets, self._endpoint)
             try:
-                return await within(self._reactor, WAIT_S, self._answered)
+                return await within(self._reactor, wait_s, self._answered)
             except Expired:
                 continue
         return Probed.SILENT

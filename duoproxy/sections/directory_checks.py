@@ -75,9 +75,11 @@ class _Trial:
         if fault is None:
             self.somebody_answered = True
             return []
+        remedy = fault.remedy
         if isinstance(fault, ServiceBindRefused) and fault.wrong_credentials:
             self.refused_by = host
-        return [CheckFinding(CheckLevel.ERROR, f"Directory {host}: {fault.cause}", fault.remedy)]
+            remedy = f"Check service_account_username and service_account_password. {remedy[:1].upper()}{remedy[1:]}"
+        return [CheckFinding(CheckLevel.ERROR, f"Directory {host}: {fault.cause}", remedy)]
 
     async def look_for_groups(self) -> Sequence[CheckFinding]:
         """See that each group is there, if there is anybody to ask."""

@@ -19,6 +19,7 @@ FIRST_LINE: Final = "Running the connectivity tool of duoproxy. This may take se
 RULE: Final = "-" * 29
 NO_CONFIGURATION_PROBLEMS: Final = "There are no configuration problems"
 NOTHING_TO_TEST: Final = "No testing to be done for section."
+NOT_TESTED: Final = "The section was not tested."
 
 _LEVELS: Final = {Severity.ERROR: CheckLevel.ERROR, Severity.WARNING: CheckLevel.WARNING}
 _VERDICTS: Final = {
@@ -42,6 +43,7 @@ class SectionReport:
         problems: of the configuration.
         findings: of the tests.
         tested: whether there was anything to test.
+        skipped: what there was could not be tested; a finding says why.
     """
 
     name: str
@@ -50,6 +52,7 @@ class SectionReport:
     problems: Sequence[Problem] = ()
     findings: Sequence[CheckFinding] = ()
     tested: bool = False
+    skipped: bool = False
 
     @property
     def verdict(self) -> CheckFinding:
@@ -57,6 +60,8 @@ class SectionReport:
         if not self.tested:
             return CheckFinding(CheckLevel.INFO, NOTHING_TO_TEST)
         failed = any(finding.level is CheckLevel.ERROR for finding in self.findings)
+        if self.skipped and not failed:
+            return CheckFinding(CheckLevel.INFO, NOT_TESTED)
         level = CheckLevel.ERROR if failed else CheckLevel.INFO
         form = next((text for start, text in _VERDICTS.items() if self.kind.startswith(start)), _OTHER_VERDICT)
         return CheckFinding(level, form.format(no="" if failed else "no "))
@@ -181,7 +186,7 @@ def _section_fields(section: SectionReport) -> dict[str, Any]:
         "configuration": dict(section.configuration),
         "problems": [_finding_fields(as_finding(problem)) for problem in section.problems],
         "findings": [_finding_fields(finding) for finding in section.findings],
-        "tested": section.tested,
+        "tested": section.tested and not section.skipped,
         "verdict": str(section.verdict),
     }
 

@@ -50,6 +50,9 @@ CREDENTIALS_FOLDER: Final = Path("/run/credentials/duoauthproxy.service")
 """Where systemd keeps the credentials of the running service; root may read them."""
 
 
+_SKIPPED: Final = "not tested"
+
+
 def _ignore(text: str) -> None:
     """Show nothing."""
 
@@ -154,7 +157,8 @@ class _Run:
         _write(self.audience, heading_lines(report))
         checks = self._checks(shown)
         findings = [finding for check in checks for finding in await self._run(check)]
-        tested = attrs.evolve(report, findings=tuple(findings), tested=bool(checks))
+        skipped = any(check.title == _SKIPPED for check in checks)
+        tested = attrs.evolve(report, findings=tuple(findings), tested=bool(checks), skipped=skipped)
         _write(self.audience, verdict_lines(tested))
         return tested
 
@@ -165,7 +169,7 @@ class _Run:
         if reading is None:
             return []
         if reading.settings is None:
-            return [_told(CheckLevel.ERROR, "It was not tested, because its configuration has problems")]
+            return [_skipped(CheckLevel.INFO, "It was not tested, because its configuration has problems")]
         if reading.schema.role is Role.MAIN:
             return [_instant("files", lambda: self._of_installation(reading))]
         checks = [_instant("files", lambda: named_file_findings(reading.schema, reading.settings, self._log_folder()))]
@@ -181,15 +185,16 @@ class _Run:
         unread = _unread_secrets(reading)
         if unread:
             what = f"it was not tested, because this account cannot read {', '.join(unread)}"
-            return [_told(CheckLevel.WARNING, what, "Run the tool as root, or as the account of the service")]
+            return [_skipped(CheckLevel.WARNING, what, "Run the tool as root, or as the account of the service")]
         try:
             section = self._make(reading)
             checks = section.connectivity() if section is not None else ()
         except DuoproxyError as fault:
-            return [_told(CheckLevel.ERROR, str(fault))]
+            sentence = str(fault)
+            return [_instant("", lambda: [CheckFinding(CheckLevel.ERROR, sentence)])]
         if checks and self._waits_for_sandbox():
             what = "it was not tested: the sandbox of this file answers only while the service runs"
-            return [_told(CheckLevel.INFO, what)]
+            return [_skipped(CheckLevel.INFO, what)]
         return checks
 
     def _make(self, reading: SectionReading) -> Section | None:
@@ -264,9 +269,9 @@ def _instant(title: str, find: Callable[[], Any]) -> Check:
     return Check(title, run)
 
 
-def _told(level: CheckLevel, what: str, remedy: str = "") -> Check:
-    """Make a check that has its result already."""
-    return _instant("", lambda: [CheckFinding(level, what, remedy)])
+def _skipped(level: CheckLevel, what: str, remedy: str = "") -> Check:
+    """Make what stands in place of the checks of a section that cannot be tested."""
+    return _instant(_SKIPPED, lambda: [CheckFinding(level, what, remedy)])
 
 
 def _unread_secrets(reading: SectionReading) -> list[str]:
