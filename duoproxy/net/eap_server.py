@@ -9,9 +9,9 @@ Source: RFC 3579 §2; reference §10.3.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final
 
-from attrs import define
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 
@@ -27,6 +27,7 @@ from duoproxy.eap_over_radius import (
     repetition_attributes,
 )
 from duoproxy.net import eap_sentences as sentences
+from duoproxy.net.eap_conversation import Conversation, EapLogin
 from duoproxy.net.eap_sessions import EapSessions, Session, Standing
 from duoproxy.net.eap_waiting import WhoWaits
 from duoproxy.net.heap import HeapWatch
@@ -36,7 +37,6 @@ from duoproxy.net.radius_replies import refusal
 from duoproxy.net.radius_sentences import handler_fault
 from duoproxy.radius.attributes import AttributeId, Type, first
 from duoproxy.radius.packet import Attribute, Code
-from duoproxy.secret import Secret
 
 STOP_WAITS_FOR_RESPONSE_S: Final = 30.0
 """A stop of the proxy waits only for peers that were told something since: the others may have gone."""
@@ -50,40 +50,7 @@ _OTHER_MICROSOFT_CREDENTIALS = (AttributeId(_MICROSOFT, 1), AttributeId(_MICROSO
 _SURPRISED = Fail(b"", "the conversation cannot go on")
 
 
-class EapLogin(Protocol):
-    """One login inside a conversation.
-
-    Attributes:
-        login_id: its short unique name.
-        proven_user: who proved a password, always spelled in one way; empty: nobody (yet).
-        accepted: both factors were right.
-    """
-
-    login_id: str
-    proven_user: str
-    accepted: bool
-
-    async def judge(self, identity: str, answer: Secret, received: ReceivedRequest, tunnel: str) -> Judgement:
-        """Find out what an answer is worth; `tunnel` says, for the log, where it comes from."""
-
-    def granted(self, answered: ReceivedRequest) -> Sequence[Attribute]:
-        """Give what an Access-Accept carries beside what EAP puts into it."""
-
-    def abandoned(self) -> None:
-        """The conversation is over; nobody brings a further answer."""
-
-
-@define(eq=False)
-class _Conversation:
-    """The machine, the login inside it, the last judgement, and how many seconds that took."""
-
-    machine: EapAuthenticator
-    login: EapLogin
-    judgement: Judgement | None = None
-    judged_in_s: float = 0.0
-
-
-_Session = Session[_Conversation]
+_Session = Session[Conversation]
 
 
 class EapServer:
@@ -118,7 +85,7 @@ class EapServer:
         self._random_bytes = random_bytes
         self._max_open = max_open
         self._max_fragment_bytes = max_fragment_bytes
-        self._sessions: EapSessions[_Conversation] = EapSessions(random_bytes, max_open)
+        self._sessions: EapSessions[Conversation] = EapSessions(random_bytes, max_open)
         self._log = Logger(namespace=section_name)
         self._limited = LimitedLog(self._log, reactor.seconds)
         self._waiting = WhoWaits(self._log, self._limited, reactor.seconds)
@@ -174,10 +141,10 @@ class EapServer:
         actions = machine.start(now) if is_eap_start(eap) else self._fed(machine, eap, received)
         if not any(isinstance(action, SendRequest) for action in actions):
             return refusal(received) if any(isinstance(action, Fail) for action in actions) else None
-        session = self._opened(received.device_address, _Conversation(machine, self._make_login()))
+        session = self._opened(received.device_address, Conversation(machine, self._make_login()))
         return await self._guarded(session, actions, received) if session is not None else None
 
-    def _opened(self, device: str, conversation: _Conversation) -> _Session | None:
+    def _opened(self, device: str, conversation: Conversation) -> _Session | None:
         session, given_up = self._sessions.begin(device, conversation)
         for one in given_up:
             victim = one.device
@@ -224,8 +191,8 @@ class EapServer:
             action = answered[0] if answered else _SURPRISED
         return self._replied(session, conversation, action, received)
 
-    async def _judged(self, conversation: _Conversation, asked: JudgeAnswer, received: ReceivedRequest) -> Judgement:
-        login, tunnel = conversation.login, _described(conversation.machine, asked.identity)
+    async def _judged(self, conversation: Conversation, asked: JudgeAnswer, received: ReceivedRequest) -> Judgement:
+        login, tunnel = conversation.login, conversation.described(asked.identity)
         with self._waiting.answering(login.login_id, asked.identity, received):
             judgement = await login.judge(asked.identity, asked.answer, received, tunnel)
         conversation.judgement = judgement
@@ -233,15 +200,14 @@ class EapServer:
         return judgement
 
     def _replied(
-        self, session: _Session, conversation: _Conversation, action: Action, received: ReceivedRequest
+        self, session: _Session, conversation: Conversation, action: Action, received: ReceivedRequest
     ) -> Reply | None:
         if isinstance(action, SendRequest):
-            wanted = action
-            return self._challenged(session, conversation, lambda state: challenge_attributes(wanted, state))
+            return self._challenged(session, conversation, partial(challenge_attributes, action))
         if isinstance(action, Discard):
             machine = conversation.machine
             last = SendRequest(machine.last_request, machine.last_timeout_s)
-            return self._challenged(session, conversation, lambda state: repetition_attributes(last, state))
+            return self._challenged(session, conversation, partial(repetition_attributes, last))
         if isinstance(action, Succeed) and conversation.login.accepted:
             return self._ended(session, self._accept(action, conversation.login))
         reason = action.reason if isinstance(action, Fail) else "a success that nobody decided"
@@ -254,16 +220,17 @@ class EapServer:
         return self._ended(session, failure or refusal(received))
 
     def _challenged(
-        self, session: _Session, conversation: _Conversation, attributes: Callable[[bytes], list[Attribute]]
+        self, session: _Session, conversation: Conversation, attributes: Callable[[bytes], list[Attribute]]
     ) -> Reply:
         now = self._reactor.seconds()
         until = conversation.machine.next_timeout()
-
-        def challenge(state: bytes) -> Reply:
+        return self._sessions.go_on(
+            session,
             # Made when it is sent: as long as the reply is kept, it shares the octets that the machine keeps anyway.
-            return Reply(Code.ACCESS_CHALLENGE, lambda _: attributes(state))
-
-        return self._sessions.go_on(session, challenge, now if until is None else until, now)
+            lambda state: Reply(Code.ACCESS_CHALLENGE, partial(_made, attributes, state)),
+            now if until is None else until,
+            now,
+        )
 
     def _accept(self, success: Succeed, login: EapLogin) -> Reply:
         username = success.identity.encode("utf-8", "surrogateescape")
@@ -291,7 +258,7 @@ class EapServer:
             if session.conversation is not None:
                 self._say_abandoned(session, session.conversation, now)
 
-    def _say_failed(self, session: _Session, conversation: _Conversation, reason: str) -> None:
+    def _say_failed(self, session: _Session, conversation: Conversation, reason: str) -> None:
         login, machine, device = conversation.login, conversation.machine, session.device
         login.abandoned()
         if login.accepted:
@@ -305,7 +272,7 @@ class EapServer:
                 lambda: sentences.conversation_failed(login.login_id, device, outer, reason),
             )
 
-    def _say_abandoned(self, session: _Session, conversation: _Conversation, now: float) -> None:
+    def _say_abandoned(self, session: _Session, conversation: Conversation, now: float) -> None:
         login, machine = conversation.login, conversation.machine
         login.abandoned()
         reasons = [action.reason for action in machine.timeout(now) if isinstance(action, Fail)]
@@ -331,7 +298,8 @@ def _has_other_credential(attributes: Sequence[Attribute]) -> bool:
     return any(first(attributes, other) is not None for other in _OTHER_MICROSOFT_CREDENTIALS)
 
 
-def _described(machine: EapAuthenticator, identity: str) -> str:
-    """What was agreed on, and the name outside the tunnel if it is another one."""
-    outer = machine.outer_identity
-    return machine.summary if outer in ("", identity) else f"{machine.summary}, outside the tunnel {outer!r}"
+def _made(
+    attributes: Callable[[bytes], list[Attribute]], state: bytes, answered: ReceivedRequest
+) -> Sequence[Attribute]:
+    """Make the attributes of a challenge; they are the same whichever retry is answered."""
+    return attributes(state)

@@ -17,7 +17,7 @@ def trim_heap() -> None:
     """Give freed memory back; where the C library has no `malloc_trim` (musl has none) nothing happens."""
     try:
         # Only here: ctypes may want memory that can be written and run, which systemd's sandbox need not allow.
-        import ctypes  # noqa: PLC0415
+        import ctypes
 
         trim = ctypes.CDLL(None).malloc_trim
     except (ImportError, AttributeError, OSError, MemoryError):

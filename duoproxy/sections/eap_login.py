@@ -155,7 +155,7 @@ class EapLogins(LoginShell):
 
 
 class EapLogin:
-    """One login: a `duoproxy.net.eap_server.EapLogin`.
+    """One login: a `duoproxy.net.eap_conversation.EapLogin`.
 
     Attributes:
         login_id: its short unique name.
