@@ -42,7 +42,7 @@ Login = Mapping[str, Any]
     "-c",
     "--config",
     "configuration",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     default=DEFAULT_CONFIG,
     help="The configuration file of the service; without it that of this installation.",
 )

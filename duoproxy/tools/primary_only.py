@@ -31,7 +31,7 @@ _EPILOG = "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the service is not ru
     "-c",
     "--config",
     "configuration",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     default=DEFAULT_CONFIG,
     help="The configuration file of the service; without it that of this installation.",
 )

@@ -37,7 +37,7 @@ _KNOWN = frozenset(
     "-c",
     "--config",
     "configuration",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     default=DEFAULT_CONFIG,
     help="The configuration file of the service; without it that of this installation.",
 )
