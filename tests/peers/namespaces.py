@@ -17,7 +17,7 @@ class UserMachine:
 
     Attributes:
         name: of the namespace; at most 12 characters, so that interfaces can be named after it.
-        server_address: ours, as it sees us.
+        server_address: of the server, as it sees it.
         user_address: its own.
     """
 
@@ -36,28 +36,31 @@ class UserMachine:
 
 
 @contextlib.contextmanager
-def user_machine(kind: str, subnet: int) -> Iterator[UserMachine]:
-    """Make a machine that reaches ours and nothing else.
+def user_machine(kind: str, subnet: int, server: str = "") -> Iterator[UserMachine]:
+    """Make a machine that reaches the server's and nothing else.
 
     Args:
         kind: two letters, for its name.
         subnet: the third octet of its addresses; each kind has its own, so that several can stand side by side.
+        server: the namespace of the server; our own when empty.
     """
     machine = UserMachine(f"dp{kind}{os.getpid()}", f"10.97.{subnet}.1", f"10.97.{subnet}.2")
     ours, theirs = f"{machine.name}a", f"{machine.name}b"
-    _ip("netns", "add", machine.name)
+    run_ip("netns", "add", machine.name)
     try:
-        _ip("link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", machine.name)
-        _ip("addr", "add", f"{machine.server_address}/30", "dev", ours)
-        _ip("link", "set", ours, "up")
-        _ip("-n", machine.name, "addr", "add", f"{machine.user_address}/30", "dev", theirs)
-        _ip("-n", machine.name, "link", "set", theirs, "up")
-        _ip("-n", machine.name, "link", "set", "lo", "up")
+        there = ["-n", server] if server else []
+        run_ip(*there, "link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", machine.name)
+        run_ip(*there, "addr", "add", f"{machine.server_address}/30", "dev", ours)
+        run_ip(*there, "link", "set", ours, "up")
+        run_ip("-n", machine.name, "addr", "add", f"{machine.user_address}/30", "dev", theirs)
+        run_ip("-n", machine.name, "link", "set", theirs, "up")
+        run_ip("-n", machine.name, "link", "set", "lo", "up")
         yield machine
     finally:
         # The interfaces go with it.
-        _ip("netns", "delete", machine.name)
+        run_ip("netns", "delete", machine.name)
 
 
-def _ip(*arguments: str) -> None:
+def run_ip(*arguments: str) -> None:
+    """Run one command of iproute2."""
     subprocess.run(["ip", *arguments], check=True, capture_output=True, timeout=DEADLINE_S)
