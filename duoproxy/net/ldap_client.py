@@ -1,7 +1,7 @@
 """One client that speaks LDAP to us: its connection, and the connection to the directory behind it.
 
-Owns both connections: octets in both directions, what happens when one side does not read, the going over to TLS, and
-what is closed after which time. What the messages mean, and who the client is, is the business of
+Owns the octets in both directions, what happens when the client does not read, the going over to TLS, and what is
+closed after which time. What the messages mean, and who the client is, is the business of
 `duoproxy.ldap.relay`; who may log in that of whoever judges binds.
 
 The connection to the directory is opened by the first message that needs it: whoever only knocks costs nothing there.
@@ -43,14 +43,13 @@ from duoproxy.ldap.relay_policy import RelayPolicy
 from duoproxy.ldap.relay_table import Phase
 from duoproxy.net import ldap_server_sentences as sentences
 from duoproxy.net.deadlines import Expired, within
+from duoproxy.net.ldap_far_side import FarSide
 from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.reading import Reading
 from duoproxy.net.server_tls import ServerTls
 from duoproxy.secret import Secret
 
-MAX_QUEUED_BYTES: Final = 65_536
-"""For the directory, while the connection to it is being opened; beyond, the client is not read."""
 HANDSHAKE_S: Final = 30.0
 """For a client to come to the end of its TLS handshake."""
 MESSAGE_S: Final = 30.0
@@ -58,7 +57,7 @@ MESSAGE_S: Final = 30.0
 LAST_WORDS_S: Final = 5.0
 """For a client to take what was written before its connection is broken off."""
 
-_CLIENT_FULL, _SERVER_FULL, _OPENING = "client", "server", "opening"
+_CLIENT_FULL: Final = "client does not read"
 
 
 @frozen
@@ -180,10 +179,6 @@ class LdapClient(Protocol):
         self._relay = Relay(service.policy, over_tls=over_tls)
         self._framer = MessageFramer(service.limits.unbound_message_bytes)
         self._server_framer = MessageFramer(service.limits.message_bytes)
-        self._server: RelayConnection | None = None
-        self._opening: Deferred[None] | None = None
-        self._queue: list[bytes] = []
-        self._queued_bytes = 0
         self._login: Deferred[None] | None = None
         self._answer: Deferred[BindAnswer] | None = None
         now = float(service.reactor.seconds())
@@ -193,8 +188,9 @@ class LdapClient(Protocol):
         self._ended_at: float | None = None
         self._is_gone = False
         self._client_reading = Reading(self._pause_client, self._resume_client)
-        self._server_reading = Reading(self._pause_server, self._resume_server)
-        self._server_is_full = _Full(self._client_reading)
+        self._far_side = FarSide(
+            service.reactor, service.open_relay, service.limits.network_s, self, self._client_reading
+        )
 
     @property
     def is_binding(self) -> bool:
@@ -277,7 +273,7 @@ class LdapClient(Protocol):
             if isinstance(action, ToClient):
                 to_client.append(action.octets)
             elif isinstance(action, ToServer):
-                self._send(action.octets)
+                self._far_side.send(action.octets)
             else:
                 self._write(to_client)
                 to_client = []
@@ -314,8 +310,8 @@ class LdapClient(Protocol):
 
     def _bind_answered(self, action: BindAnswered) -> None:
         waiting, self._answer = self._answer, None
-        if waiting is not None and self._server is not None:
-            waiting.callback(BindAnswer(action.code, action.text, self._server.server))
+        if waiting is not None:
+            waiting.callback(BindAnswer(action.code, action.text, self._far_side.server))
 
     def _bind_lost(self, action: BindLost) -> None:
         waiting, self._answer = self._answer, None
@@ -349,22 +345,6 @@ class LdapClient(Protocol):
             self._tcp.loseConnection()
 
     # ── the directory's side ───────────────────────────────────────────────────────────────────────────────────
-    def _send(self, octets: bytes) -> None:
-        if self._server is not None:
-            self._server.write(octets)
-            return
-        self._queue.append(octets)
-        self._queued_bytes += len(octets)
-        if self._queued_bytes > MAX_QUEUED_BYTES:
-            self._client_reading.stop(_OPENING)
-        if self._opening is None:
-            self._begin_opening()
-
-    def _begin_opening(self) -> Deferred[None]:
-        opening = Deferred.fromCoroutine(self._open())
-        self._opening = None if opening.called else opening
-        return opening
-
     async def send_bind(self, name: bytes, password: Secret) -> BindAnswer:
         """Send a bind in place of the client's, and wait for its answer.
 
@@ -376,7 +356,7 @@ class LdapClient(Protocol):
         limit_s = self._service.answer_limit_s
         try:
             self._perform(self._relay.send_bind(name, password))
-            if self._opening is not None:
+            if self._far_side.is_opening:
                 limit_s += self._service.limits.network_s
             return await within(self._service.reactor, limit_s, waiting)
         except Expired:
@@ -386,35 +366,13 @@ class LdapClient(Protocol):
         finally:
             self._answer = None
 
-    async def _open(self) -> None:
-        opening = Deferred.fromCoroutine(self._service.open_relay())
-        try:
-            server = await within(self._service.reactor, self._service.limits.network_s, opening)
-        except Expired:
-            self._opening = None
-            self._lost(f"no connection to the directory within {self._service.limits.network_s:g} s")
-            return
-        except PrimaryUnreachable as fault:
-            self._opening = None
-            self._lost(str(fault))
-            return
-        self._opening = None
-        self._begin_relay(server)
-
-    def _begin_relay(self, server: RelayConnection) -> None:
-        self._server = server
+    def server_opened(self) -> None:
+        """Begin a new stream. Source: `FarSideOwner`."""
         self._heard_at = self._service.reactor.seconds()
         self._server_framer = MessageFramer(self._service.limits.message_bytes)
-        server.begin(self, self._server_is_full)
-        queue, self._queue, self._queued_bytes = self._queue, [], 0
-        if queue:
-            server.write(b"".join(queue))
-        if self._server_reading.is_stopped:
-            server.pause()
-        self._client_reading.go_on(_OPENING)
 
     def server_data(self, data: bytes) -> None:
-        """Take octets of the directory. Source: `RelayReceiver`."""
+        """Take octets of the directory. Source: `FarSideOwner`."""
         self._heard_at = self._active_at = self._service.reactor.seconds()
         broken = ""
         try:
@@ -429,48 +387,33 @@ class LdapClient(Protocol):
         self._perform(actions)
 
     def server_gone(self, why: str) -> None:
-        """Hear that the directory closed the connection. Source: `RelayReceiver`."""
-        self._server = None
-        self._client_reading.go_on(_SERVER_FULL)
+        """Hear that the directory closed the connection. Source: `FarSideOwner`."""
         self._perform(self._relay.server_lost(f"The directory is not there any more: {why}."))
 
-    def _lost(self, why: str) -> None:
-        """The connection to the directory did not come about."""
-        self._forget_queue()
-        if not self.is_binding:
+    def server_missing(self, why: str) -> None:
+        """Hear that there is no connection to the directory. Source: `FarSideOwner`."""
+        waiting, self._answer = self._answer, None
+        if waiting is None:
             self._service.limited_log.warn(
                 "no directory", self.address, lambda: sentences.ldap_client_no_directory(self.address, why)
             )
-        waiting, self._answer = self._answer, None
         self._perform(self._relay.server_lost("The directory cannot be reached."))
         if waiting is not None:
             waiting.errback(PrimaryUnreachable("the directory", why))
 
     def _drop_server(self, action: DropServer) -> None:
-        self._forget_queue()
-        opening, self._opening = self._opening, None
-        if opening is not None:
-            opening.addErrback(lambda failure: failure.trap(CancelledError) and None)
-            opening.cancel()
-        server, self._server = self._server, None
-        if server is not None:
-            server.close(action.goodbye)
-        self._client_reading.go_on(_SERVER_FULL)
-
-    def _forget_queue(self) -> None:
-        self._queue, self._queued_bytes = [], 0
-        self._client_reading.go_on(_OPENING)
+        self._far_side.drop(action.goodbye)
 
     # ── who does not read stops the other side ─────────────────────────────────────────────────────────────────
     def pauseProducing(self) -> None:
         """The client does not take what was written. Source: IPushProducer."""
-        self._server_reading.stop(_CLIENT_FULL)
+        self._far_side.reading.stop(_CLIENT_FULL)
         self._client_reading.stop(_CLIENT_FULL)
 
     def resumeProducing(self) -> None:
         """The client takes it again. Source: IPushProducer."""
         self._active_at = self._service.reactor.seconds()
-        self._server_reading.go_on(_CLIENT_FULL)
+        self._far_side.reading.go_on(_CLIENT_FULL)
         self._client_reading.go_on(_CLIENT_FULL)
 
     def stopProducing(self) -> None:
@@ -483,14 +426,6 @@ class LdapClient(Protocol):
     def _resume_client(self) -> None:
         if not self._is_gone and self._ended_at is None:
             self._tcp.resumeProducing()
-
-    def _pause_server(self) -> None:
-        if self._server is not None:
-            self._server.pause()
-
-    def _resume_server(self) -> None:
-        if self._server is not None:
-            self._server.resume()
 
     # ── time, and the end ──────────────────────────────────────────────────────────────────────────────────────
     def look_at_clock(self, now: float) -> None:
@@ -540,20 +475,3 @@ _PERFORM: Final[dict[type, Callable[[LdapClient, Any], None]]] = {
     DropServer: LdapClient._drop_server,
     EndClient: LdapClient._end_client,
 }
-
-
-@implementer(IPushProducer)
-class _Full:
-    """Hears when the directory does not read, and stops the client."""
-
-    def __init__(self, client_reading: Reading) -> None:
-        self._client_reading = client_reading
-
-    def pauseProducing(self) -> None:
-        self._client_reading.stop(_SERVER_FULL)
-
-    def resumeProducing(self) -> None:
-        self._client_reading.go_on(_SERVER_FULL)
-
-    def stopProducing(self) -> None:
-        """The connection is gone, which `server_gone` tells."""

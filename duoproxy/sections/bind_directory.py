@@ -17,6 +17,7 @@ from duoproxy.ldap.refusals import RefusalKind, explain
 from duoproxy.net.directory_groups import GroupCheck
 from duoproxy.net.directory_policy import LockoutPolicies
 from duoproxy.net.directory_users import DirectoryUser, NotFound, UserFinder
+from duoproxy.net.ldap_client import BindAnswer
 from duoproxy.net.ldap_directory import Directory
 from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.secret import Secret
@@ -64,7 +65,7 @@ class BindDirectory(Protocol):
     def is_shielded(self, user: DirectoryUser, password: Secret) -> bool:
         """Whether this password is refused without asking the directory."""
 
-    async def refused(self, user: DirectoryUser | None, password: Secret, code: int, text: str) -> RefusedBind:
+    async def refused(self, user: DirectoryUser | None, password: Secret, answer: BindAnswer) -> RefusedBind:
         """Note that the directory refused a password, and say what that means."""
 
     async def second_is_safe(self, user: DirectoryUser) -> bool | None:
@@ -152,9 +153,9 @@ class RelayedDirectory:
             self._section, user.entry.dn, password, account.pwd_last_set, account.lockout_time, self._seconds()
         )
 
-    async def refused(self, user: DirectoryUser | None, password: Secret, code: int, text: str) -> RefusedBind:
+    async def refused(self, user: DirectoryUser | None, password: Secret, answer: BindAnswer) -> RefusedBind:
         """Tell the lock-out shield, and put the refusal into words."""
-        refusal = explain(code, text, "the directory")
+        refusal = explain(answer.code, answer.text, answer.server)
         if user is None:
             return RefusedBind(refusal.sentence, alternative_is_safe=False)
         account = user.account

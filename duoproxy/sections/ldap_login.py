@@ -30,13 +30,14 @@ from duoproxy.login.policy import LoginPolicy
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.directory_users import DirectoryUser, NotFound
 from duoproxy.net.ldap_answers import printable
-from duoproxy.net.ldap_client import BindAttempt, BindVerdict
+from duoproxy.net.ldap_client import BindAnswer, BindAttempt, BindVerdict
 from duoproxy.secret import Secret
 from duoproxy.sections.bind_directory import SHIELDED, BindDirectory
 from duoproxy.sections.contracts import Environment
 from duoproxy.sections.login_record import LoginRecord
 
 NOBODY: Final = "This account cannot be matched to a user of two-factor authentication."
+NOT_HERE: Final = "This account may not log in here."
 NO_DIRECTORY: Final = "The directory cannot be reached."
 
 RESULT_CODES: Final[Mapping[Cause, ResultCode]] = MappingProxyType(
@@ -220,11 +221,21 @@ class _RelayedBind:
             return PrimaryOutcome(False, SHIELDED, alternative_is_safe=await directory.second_is_safe(user))
         answer = await self._login.attempt.send(self._name(), password)
         if answer.code != ResultCode.SUCCESS:
-            refused = await directory.refused(user, password, answer.code, answer.text)
+            refused = await directory.refused(user, password, answer)
             return PrimaryOutcome(False, refused.reason, wire=answer, alternative_is_safe=refused.alternative_is_safe)
-        reason = await self._why_not()
-        if reason:
+        return await self._taken(answer)
+
+    async def _taken(self, answer: BindAnswer) -> PrimaryOutcome:
+        """See whether somebody whose password is right may log in here."""
+        login = self._login
+        if login.user is None and login.waived is None:
+            reason = f"{answer.server} took the password, but who it is cannot be told: {login.reason}"
             return PrimaryOutcome(False, reason, NOBODY, alternative_is_safe=False)
+        if login.user is not None:
+            self._directory.note_success(login.user)
+            reason = "" if login.waived is not None else await self._directory.why_not(login.user)
+            if reason:
+                return PrimaryOutcome(False, reason, NOT_HERE, alternative_is_safe=False)
         self.accepted = True
         return PrimaryOutcome(True, wire=answer)
 
@@ -234,15 +245,6 @@ class _RelayedBind:
         if user is None or looks_like_dn(name.decode("utf-8", "surrogateescape")):
             return name
         return user.entry.dn
-
-    async def _why_not(self) -> str:
-        login = self._login
-        if login.waived is Cause.EXEMPT_PRIMARY_BIND:
-            return ""
-        if login.user is None:
-            return f"the directory took the password, but who it is cannot be told: {login.reason}"
-        self._directory.note_success(login.user)
-        return "" if login.waived is not None else await self._directory.why_not(login.user)
 
 
 def _client_gone() -> Outcome:
