@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from twisted.logger import Logger
 
 from duoproxy.config.schema import Role, SectionSchema
@@ -15,10 +17,13 @@ from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.eap_server import EapServer
 from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
 from duoproxy.net.server_certificates import CertificateFault, ExpiryNotice, load_server_certificate
+from duoproxy.sections.certificate_checks import certificate_check
+from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
-from duoproxy.sections.duo_server_options import make_duo_client
+from duoproxy.sections.duo_checks import duo_checks
+from duoproxy.sections.duo_server_options import make_duo_client, weakened
 from duoproxy.sections.eap_login import SAID_BY_EAP, EapLogins, EapLoginSettings
-from duoproxy.sections.radius_login_server import shell_settings
+from duoproxy.sections.radius_login_server import carries_state, shell_settings
 from duoproxy.sections.radius_server_eap_options import (
     EapSettings,
     eap_advice,
@@ -65,6 +70,7 @@ class RadiusServerEap(ServerSection):
             random_bytes=environment.random_bytes,
             dictionary=environment.dictionary,
             debug=settings.debug,
+            login_step=environment.login_step,
         )
 
     def bind(self) -> None:
@@ -96,8 +102,29 @@ class RadiusServerEap(ServerSection):
         self._expiry.start()
         self._server.start()
 
+    def drain(self) -> None:
+        """Begin no new conversation."""
+        self._server.drain(carries_state)
+
+    @property
+    def pending(self) -> int:
+        """Requests without an answer, and conversations that go on with the next."""
+        return self._server.pending + (self._eap.waiting if self._eap is not None else 0)
+
+    def status(self) -> Mapping[str, object]:
+        """Tell of the listener, the conversations, the certificate and the way to Duo."""
+        return {
+            **self._server.status(),
+            "waiting": self._eap.open_conversations if self._eap is not None else 0,
+            **({"certificate_days": self._expiry.days_left()} if self._expiry is not None else {}),
+            **({"duo": self._duo.status()} if self._duo is not None else {}),
+            "weakened": list(weakened(self.settings)),
+        }
+
     async def stop(self) -> None:
-        """Stop answering; conversations in flight get no answer."""
+        """Stop answering; conversations whose step is in progress end with an EAP-Failure."""
+        if self._logins is not None:
+            self._logins.shut_down()
         await self._server.stop()
         if self._expiry is not None:
             self._expiry.stop()
@@ -105,6 +132,12 @@ class RadiusServerEap(ServerSection):
             self._eap.stop()
         if self._duo is not None:
             await self._duo.stop()
+
+    def connectivity(self) -> Sequence[Check]:
+        """Look at the certificate, and try the Duo service."""
+        settings, environment = self.settings, self.environment
+        certificate = certificate_check(settings.certs, settings.pkey, environment)
+        return (certificate, *duo_checks(settings, environment))
 
     async def _handle(self, received: ReceivedRequest) -> Reply | None:
         return await self._eap.handle(received) if self._eap is not None else None
