@@ -20,10 +20,11 @@ from twisted.internet.task import Clock
 
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Device, Preauth, PreauthResult
 from duoproxy.login.outcome import PrimaryOutcome
+from duoproxy.login.parties import not_primary_only
 from duoproxy.login.request import LoginRequest
 from duoproxy.radius.dictionary import load_dictionary
 from duoproxy.secret import Secret
-from duoproxy.sections.contracts import Environment
+from duoproxy.sections.contracts import Environment, ignore_login_step
 from duoproxy.sections.main import MainSettings
 
 __all__ = [
@@ -81,6 +82,8 @@ def make_environment(
     reactor: Any = None,
     auth_event: Callable[[Mapping[str, object]], None] = lambda event: None,
     main: MainSettings | None = None,
+    login_step: Callable[[str, str], None] = ignore_login_step,
+    primary_only_s: Callable[[], float] = not_primary_only,
 ) -> Environment:
     """Make the environment of a section under test; its reactor is a `Clock` unless another is given."""
     return Environment(
@@ -90,6 +93,8 @@ def make_environment(
         dictionary=load_dictionary(),
         auth_event=auth_event,
         main=MainSettings() if main is None else main,
+        login_step=login_step,
+        primary_only_s=primary_only_s,
     )
 
 
