@@ -35,6 +35,7 @@ from duoproxy.service.places import Places
 from duoproxy.service.privileges import PrivilegeFault, become, find_identity, make_folder_for
 from duoproxy.service.proxy_service import ProxyService
 from duoproxy.service.signals import StopSignals, install_reopen_signal
+from duoproxy.service.startup_report import StartupReport
 
 __all__ = ["Options", "ProxyService", "build_service", "makeService"]
 
@@ -99,6 +100,8 @@ def build_service(
     service.oversight = oversight
     service.shutdown_grace_s = configuration.main.shutdown_grace
     service.sentences = [str(problem) for problem in configuration.warnings]
+    if configuration.main.test_connectivity_on_startup:
+        service.startup_report = StartupReport(configuration.path, reactor, registry)
     return service
 
 

@@ -21,6 +21,7 @@ from duoproxy.service.draining import STOP_MARGIN_S, Draining, logins
 from duoproxy.service.launcher import Launcher
 from duoproxy.service.notify import Notifier
 from duoproxy.service.oversight import Oversight
+from duoproxy.service.startup_report import StartupReport
 
 READY = "duoproxy is ready"
 
@@ -37,6 +38,7 @@ class ProxyService(Service):
         notifier: is told what the service does.
         shutdown_grace_s: how long a stop waits for pending logins.
         oversight: what an administrator sees of it; None: nothing.
+        startup_report: what tests the connectivity once the start is done; None: nobody does.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class ProxyService(Service):
         self.notifier = Notifier(reactor)
         self.shutdown_grace_s = 0.0
         self.oversight: Oversight | None = None
+        self.startup_report: StartupReport | None = None
         self._reactor = reactor
         self._log = Logger(namespace="duoproxy")
         self._started: list[Section] = []
         self._starting: Deferred[None] | None = None
         self._draining: Draining | None = None
+        self._hurried = False
 
     def bind(self) -> None:
         """Take every address to listen on.
@@ -93,7 +97,8 @@ class ProxyService(Service):
         return sum(server.pending for server in self.servers.values())
 
     def hurry(self) -> None:
-        """End a stop that waits for pending logins: they are rejected now."""
+        """Let the stop, also one that is about to begin, not wait for pending logins: they are rejected now."""
+        self._hurried = True
         if self._draining is not None:
             self._draining.hurry()
 
@@ -120,6 +125,8 @@ class ProxyService(Service):
         self._log.info("{ready}: {names}", ready=READY, names=names)
         self.notifier.ready(f"Ready: {names}")
         self.launcher.started()
+        if self.startup_report is not None:
+            self.startup_report.begin()
 
     def _failed(self, failure: Failure) -> None:
         self._starting = None
@@ -144,6 +151,8 @@ class ProxyService(Service):
     async def _stop(self) -> None:
         if self._starting is not None:
             self._starting.cancel()
+        if self.startup_report is not None:
+            self.startup_report.stop()
         await self._drain()
         while self._started:
             section = self._started.pop()
@@ -160,7 +169,8 @@ class ProxyService(Service):
     async def _drain(self) -> None:
         servers = [section for section in self._started if isinstance(section, ServerSection)]
         self.notifier.stopping(f"Stopping: {logins(self.pending)} to wait for", self.shutdown_grace_s + STOP_MARGIN_S)
-        self._draining = Draining(self._reactor, servers, self.shutdown_grace_s, self.notifier.status, self._log)
+        grace_s = 0.0 if self._hurried else self.shutdown_grace_s
+        self._draining = Draining(self._reactor, servers, grace_s, self.notifier.status, self._log)
         await self._draining.run()
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import attrs
 from attrs import define, field, frozen
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
 from duoproxy.config.cross_checks import listeners as listeners_of
 from duoproxy.config.file_kinds import PLACEHOLDER_SECRET
@@ -40,7 +40,7 @@ from duoproxy.tools.connectivity_report import (
     summary_lines,
     verdict_lines,
 )
-from duoproxy.tools.file_checks import installation_findings, named_file_findings
+from duoproxy.tools.file_checks import installation_findings, named_file_findings, service_account
 from duoproxy.tools.port_checks import port_findings
 from duoproxy.tools.port_holders import port_holders
 
@@ -172,7 +172,8 @@ class _Run:
             return [_skipped(CheckLevel.INFO, "It was not tested, because its configuration has problems")]
         if reading.schema.role is Role.MAIN:
             return [_instant("files", lambda: self._of_installation(reading))]
-        checks = [_instant("files", lambda: named_file_findings(reading.schema, reading.settings, self._log_folder()))]
+        service = service_account(Places(self.path).run_folder, self._log_folder())
+        checks = [_instant("files", lambda: named_file_findings(reading.schema, reading.settings, service))]
         listeners = listeners_of(reading)
         checks += [_instant(f"{one[0].upper()} port {one[2]}", partial(self._port, one)) for one in listeners]
         own = self._own_checks(reading)
@@ -252,6 +253,8 @@ class _Run:
             return [CheckFinding(CheckLevel.ERROR, what, "Look for a firewall that drops packets on the way")]
         except DuoproxyError as fault:
             return [CheckFinding(CheckLevel.ERROR, str(fault))]
+        except CancelledError:
+            raise  # the one who asks wants no report any more
         except Exception as fault:  # noqa: BLE001 - a section, perhaps of another package, may raise anything
             # Its text is left out: nobody knows what it quotes.
             what = f"{check.title}: the test failed by an internal error ({type(fault).__name__})"

@@ -1,7 +1,7 @@
 """Who may read and write the files of an installation: the configuration, keys, the log folder.
 
 Modes are judged as they are for the account of the service, which is not the one that runs a check; what that account
-is follows from who owns the log folder.
+is follows from who owns the run folder and the log folder.
 """
 
 from __future__ import annotations
@@ -54,13 +54,14 @@ class Account:
         return bool(about.st_mode >> shift & wanted)
 
 
-def service_account(log_folder: Path) -> Account | None:
-    """Give the account of the service: the owner of the log folder; None when there is no folder, or it is root's."""
-    try:
-        uid = log_folder.stat().st_uid
-    except OSError:
-        return None
-    return account(uid) if uid != 0 else None
+def service_account(*folders: Path) -> Account | None:
+    """Give the account of the service: who owns the first of these folders that is not root's; None: there is none."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            uid = folder.stat().st_uid
+            if uid != 0:
+                return account(uid)
+    return None
 
 
 def account(uid: int) -> Account:
@@ -80,9 +81,9 @@ def installation_findings(configuration: Path, log_folder: Path, ca_file: Path |
         log_folder: where logs go.
         ca_file: `http_ca_certs_file` of [main].
     """
-    service = service_account(log_folder)
+    service = service_account(Places(configuration).run_folder, log_folder)
     yield from _configuration_findings(configuration, service)
-    yield from _log_folder_findings(log_folder)
+    yield from _log_folder_findings(log_folder, service)
     key = Places(configuration).protection_key_file
     if key.exists():
         yield from _key_findings(key, service)
@@ -90,9 +91,8 @@ def installation_findings(configuration: Path, log_folder: Path, ca_file: Path |
         load_trust_roots(ca_file)
 
 
-def named_file_findings(schema: SectionSchema, settings: Any, log_folder: Path) -> Iterator[CheckFinding]:
+def named_file_findings(schema: SectionSchema, settings: Any, service: Account | None) -> Iterator[CheckFinding]:
     """Look at the files that the options of a section name."""
-    service = service_account(log_folder)
     for option in schema.options:
         path = getattr(settings, option.name)
         if isinstance(option.kind, InputFile) and isinstance(path, Path) and path.is_file():
@@ -111,7 +111,7 @@ def _configuration_findings(file: Path, service: Account | None) -> Iterator[Che
             yield CheckFinding(CheckLevel.ERROR, what, f"Run chmod o-w {file.parent}")
 
 
-def _log_folder_findings(folder: Path) -> Iterator[CheckFinding]:
+def _log_folder_findings(folder: Path, service: Account | None) -> Iterator[CheckFinding]:
     try:
         about = folder.stat()
     except FileNotFoundError:
@@ -122,7 +122,7 @@ def _log_folder_findings(folder: Path) -> Iterator[CheckFinding]:
     except OSError as fault:
         yield CheckFinding(CheckLevel.ERROR, f"the log folder {folder} cannot be looked at ({fault.strerror})")
         return
-    service = service_account(folder) or account(os.geteuid())
+    service = service or account(os.geteuid())
     if not service.may(3, about) or (service.uid == os.geteuid() and not os.access(folder, os.W_OK | os.X_OK)):
         what = f"the log folder {folder} may not be written to by {service.name}"
         yield CheckFinding(CheckLevel.ERROR, what, f"Run chmod u+rwx {folder}, or name another folder in log_dir")

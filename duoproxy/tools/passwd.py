@@ -122,8 +122,8 @@ class _Keys:
         write_keys(self.file, keys, self._owner())
 
     def _owner(self) -> tuple[int, int]:
-        """The account of the service: the owner of the log folder; else that of the folder of the configuration."""
-        service = service_account(Places(self.path).log_folder)
+        """The account of the service, as far as it shows; else that of the folder of the configuration."""
+        service = service_account(Places(self.path).run_folder, Places(self.path).log_folder)
         about = self.path.parent.stat()
         return (service.uid, service.primary_group) if service is not None else (about.st_uid, about.st_gid)
 

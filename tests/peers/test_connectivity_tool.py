@@ -504,3 +504,38 @@ def test_wrong_usage_and_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert run.text.splitlines()[1] == (
         "[error]  The file cannot be read (No such file or directory). Name a configuration file that can be read."
     )
+
+
+# ── at the start of the service ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_service_tests_itself_at_its_start(world: World, tmp_path: Path) -> None:
+    """Whatever is found, it starts; the lines are in its log with their levels; its own port counts as its own."""
+    sections = world.radius_client(secret="wrong")
+    sections["main"] = {"test_connectivity_on_startup": "true"}
+    proxy = start_proxy(tmp_path / "proxy", sections)
+    try:
+        proxy.wait_for_output(r"\[connectivity#info\] \[info\]  1 error detected$")
+    finally:
+        proxy.stop()
+    log = proxy.output()
+    assert log.index("duoproxy is ready") < log.index("Running the connectivity tool")
+    assert (
+        f"[connectivity#error] [error]  RADIUS server 127.0.0.1:{world.radius_port} has another shared secret." in log
+    )
+    assert "[connectivity#info] [info]   'secret': '*****'}" in log
+    assert "[connectivity#info] [info]  The RADIUS Server has no connectivity problems." in log
+    assert SKEY not in log
+
+
+def test_a_service_that_is_stopped_meanwhile_does_not_wait(world: World, tmp_path: Path) -> None:
+    """A silent server would keep the test for seconds."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        sections = world.radius_client(port=mute.getsockname()[1])
+        sections["main"] = {"test_connectivity_on_startup": "true"}
+        proxy = start_proxy(tmp_path / "proxy", sections)
+        proxy.wait_for_output(r"Testing section 'radius_client'")
+        assert proxy.stop() == 0
+    assert "internal error" not in proxy.output()
+    assert "RADIUS Client section" not in proxy.output()
