@@ -53,9 +53,10 @@ class Systemd:
         return "" if ended.returncode == 0 else ended.stderr.strip() or f"systemctl ended with {ended.returncode}"
 
     def hurry(self) -> None:
-        """Begin a stop, and let it not wait for pending logins: the second SIGTERM says so."""
+        """Begin a stop, and let it not wait for pending logins: a second signal says so."""
         self._systemctl("stop", "--no-block", UNIT)
-        self._systemctl("kill", "--signal=TERM", UNIT)
+        # Not SIGTERM: two of the same kind at once would be one.
+        self._systemctl("kill", "--signal=INT", UNIT)
 
     def _systemctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self._call([self._program, *arguments])

@@ -199,14 +199,21 @@ class ProxyServiceTests(SynchronousTestCase):
         self.assertEqual(self.taken(), ["stop server", "stop sandbox", "stop other", "stop client", "STATUS=Stopped"])
 
     def test_a_second_signal_ends_the_waiting(self) -> None:
-        """`hurry` is what it calls; before a stop it does nothing."""
-        self.service.hurry()
+        """`hurry` is what it calls."""
         self.service.startService()
         self.parts["server"].waiting = 1
         stopping: Any = self.service.stopService()
         self.service.hurry()
         self.clock.advance(0.1)
         self.successResultOf(stopping)
+
+    def test_two_signals_at_once_wait_for_nothing(self) -> None:
+        """The second one may be told of before the stop has begun."""
+        self.service.startService()
+        self.parts["server"].waiting = 1
+        self.service.hurry()
+        self.successResultOf(self.service.stopService())
+        self.assertIn("drain server", self.taken())
 
     def test_the_watchdog_is_fed_while_a_stop_waits(self) -> None:
         """A stop that waits is no process that hangs."""

@@ -58,4 +58,4 @@ def test_a_hurried_stop_sends_a_second_signal() -> None:
     """The stop of systemd is the first one."""
     systemctl = FakeSystemctl()
     systemd(systemctl).hurry()
-    assert systemctl.asked == [f"stop --no-block {UNIT}", f"kill --signal=TERM {UNIT}"]
+    assert systemctl.asked == [f"stop --no-block {UNIT}", f"kill --signal=INT {UNIT}"]
