@@ -80,15 +80,6 @@ def ask(
     return decode_answer(line)
 
 
-def process_of(pid_file: Path) -> int | None:
-    """Give the process that a pid file names, if there is one."""
-    try:
-        pid = int(pid_file.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
-    return pid if pid > 0 and Path(f"/proc/{pid}").exists() else None
-
-
 def _connect(connection: socket.socket, path: Path) -> None:
     folder = os.open(path.parent, os.O_DIRECTORY | os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -123,11 +114,13 @@ def _not_allowed(path: Path) -> str:
 
 
 def _absent(places: Places) -> NoAnswer:
-    pid = process_of(places.pid_file)
-    if pid is None:
-        return NoAnswer(Absence.NOT_RUNNING, f"The service is not running (nobody answers at {places.control_socket}).")
+    """Nobody answers: whether a process of the service is there all the same."""
+    from duoproxy.tools.service_control import make_controls  # it imports much, and is seldom needed
+
+    path = places.control_socket
+    if not make_controls(places.configuration).is_running():
+        return NoAnswer(Absence.NOT_RUNNING, f"The service is not running (nobody answers at {path}).")
     sentence = (
-        f"Process {pid} runs, says {places.pid_file}, but nobody answers at {places.control_socket}: it is starting, "
-        "or could not make its socket, which its log then says."
+        f"The service runs, but nobody answers at {path}: it is starting or stopping, or could not make its socket"
     )
-    return NoAnswer(Absence.UNKNOWN, sentence)
+    return NoAnswer(Absence.UNKNOWN, f"{sentence}, which its log then says.")

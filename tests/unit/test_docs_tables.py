@@ -8,13 +8,17 @@ import json
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from duoproxy.login.events import Stage, StageEvent
 from duoproxy.service.auth_events import event_line
 from duoproxy.testing import FakePrimary, FakeSecondFactor, make_environment, make_request
+from duoproxy.tools.explain import main as explain
 from duoproxy.tools.login import EXIT_STATUS, INTERRUPTED
 from duoproxy.tools.login import main as duoproxy_login
+from duoproxy.tools.primary_only import main as primary_only
+from duoproxy.tools.status import status_command
 
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(r"`([^`]+)`")
@@ -139,6 +143,26 @@ def test_the_table_of_duoproxy_login_lists_its_statuses() -> None:
     part = page("reference/commands.md").partition("## duoproxy-login")[2].partition("\n## ")[0]
     listed = {int(row[0]) for row in rows(part) if row[0].isdigit()}
     assert listed == {*EXIT_STATUS.values(), 2, INTERRUPTED}
+
+
+@pytest.mark.parametrize(
+    ("title", "commands"),
+    [
+        ("### authproxyctl status", [status_command]),
+        ("## duoproxy-explain", [explain]),
+        ("## authproxy_primary_only", [primary_only, *primary_only.commands.values()]),
+    ],
+)
+def test_the_tables_of_an_administrators_tools_list_options_and_statuses(
+    title: str, commands: list[click.Command]
+) -> None:
+    """All of them; the statuses are those that --help names."""
+    part = page("reference/commands.md").partition(f"{title}\n")[2].partition("\n## ")[0]
+    listed = {code for row in rows(part) for code in CODE.findall(row[0]) if code.startswith("-")}
+    options = [one for command in commands for one in command.params if isinstance(one, click.Option)]
+    assert listed == {name for option in options for name in option.opts}
+    statuses = {row[0] for row in rows(part) if row[0].isdigit()}
+    assert statuses == set(re.findall(r"\b([0-9]) ", commands[0].epilog or ""))
 
 
 # ── docs/architecture.md ─────────────────────────────────────────────────────────────────────────────────────────
