@@ -45,7 +45,7 @@ SLIPS: dict[str, tuple[str, str, str]] = {
     "netscaler-duo-only": ("radius_secret_1=ns-shared-secret\n", "", " [radius_server_duo_only] radius_secret_1: "),
     "openldap-plain": ("ldap_filter=(memberOf", "ldap_filter=((memberOf", ":12 [ad_client] ldap_filter: "),
     "opnsense-ipsec": ("radius_ip_2=10.20.8.1-10.20.8.9", "radius_ip_2=10.20.8.9-10.20.8.1", " radius_ip_2: "),
-    "pfsense-openvpn": ("  allow_concat=false", "  allow_concat=no thanks", ":15 [radius_server_auto] allow_concat: "),
+    "pfsense-openvpn": ("  allow_concat=false", "  allow_concat=no thanks", ":16 [radius_server_auto] allow_concat: "),
     "pulse-concat": ("search_dn=DC=corp,DC=example,DC=com\n", "", ":2 [ad_client] search_dn: "),
     "rras-ad": (
         "host=dc1.corp.example.com",
