@@ -32,6 +32,7 @@ LOGIN_PREFIX: Final = re.compile(r"Login \S+?(?: from \S+)?: ")
 
 _END_FIELDS = ("result", "cause", "factor", "detail")
 _DURATIONS = {"duration": "duration_s", "primary": "primary_s", "second": "second_factor_s"}
+_KEPT = (*_END_FIELDS, *_DURATIONS)
 
 
 @define(eq=False)
@@ -45,7 +46,8 @@ class LoginRecord:
         section: the server section.
         steps: when (seconds since 1970), level of the log, what happened.
         left_out: how many steps are not there any more.
-        end: `result`, `cause`, `factor`, `detail` and durations; empty while it goes on.
+        end: `result`, `cause`, `factor`, `detail`, and `duration`, `primary`, `second` in seconds; empty while it goes
+            on.
     """
 
     login_id: str
@@ -54,7 +56,7 @@ class LoginRecord:
     section: str = ""
     steps: list[tuple[float, str, str]] = field(factory=list)
     left_out: int = 0
-    end: dict[str, object] = field(factory=dict)
+    end: dict[str, Any] = field(factory=dict)
 
     def add(self, at: float, level: str, text: str) -> int:
         """Add a step; gives by how many characters the record grew."""
@@ -79,8 +81,8 @@ class LoginRecord:
             "section": self.section,
             "began_at": began_at,
             "ended": bool(self.end),
-            **dict.fromkeys(_END_FIELDS, ""),
-            **self.end,
+            **{name: str(self.end.get(name, "")).removeprefix(" | ") for name in _END_FIELDS},
+            **{key: round(float(self.end.get(name, 0.0)), 3) for name, key in _DURATIONS.items() if self.end},
             "steps": [
                 {"at": at, "after_s": round(at - began_at, 3), "level": level, "text": text}
                 for at, level, text in self.steps
@@ -112,15 +114,20 @@ class Journal:
         login_id = event.get("login_id")
         if type(login_id) is not str or not login_id:
             return
-        record, level = self._record(login_id), event.get("log_level", LogLevel.info).name
-        if "cause" in event and "result" in event:
+        record = self._record(login_id)
+        if "cause" in event:
             _take_end(record, event)
-        elif "user" in event:
-            record.user = str(event["user"])
-        record.device = record.device or str(event.get("device", ""))
-        record.section = record.section or str(event.get("log_namespace", ""))
-        text = record.end_text() if "cause" in event and record.end else _said(event)
-        self._add(record, event.get("log_time", self._wall_clock()), level, text)
+            text = record.end_text()
+        elif "user" in event and not record.user:
+            record.user, record.device = str(event["user"]), str(event.get("device", ""))
+            record.section = str(event.get("log_namespace", ""))
+            text = _said(event)
+        else:
+            record.device = record.device or str(event.get("device", ""))
+            record.section = record.section or str(event.get("log_namespace", ""))
+            text = _said(event)
+        level: LogLevel = event.get("log_level", LogLevel.info)
+        self._add(record, event.get("log_time", 0.0), level.name, text)
 
     def find(self, login_id: str) -> LoginRecord | None:
         """Give a login by its id."""
@@ -161,10 +168,8 @@ class Journal:
 def _take_end(record: LoginRecord, event: LogEvent) -> None:
     record.user, record.device = str(event.get("user", record.user)), str(event.get("device", record.device))
     record.section = str(event.get("section", record.section))
-    record.end = {name: str(event.get(name, "")).removeprefix(" | ")[:MAX_STEP_CHARACTERS] for name in _END_FIELDS}
-    for name, key in _DURATIONS.items():
-        value: Any = event.get(name)
-        record.end[key] = round(value, 3) if isinstance(value, float) else 0.0
+    record.end = {name: event[name] for name in _KEPT if name in event}
+    record.end["detail"] = str(event.get("detail", ""))[:MAX_STEP_CHARACTERS]
 
 
 def _said(event: LogEvent) -> str:

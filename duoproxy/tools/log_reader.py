@@ -31,7 +31,7 @@ _BEGIN = re.compile(rf"{_NAME} asks from (?P<device>[0-9a-fA-F.:%]+[^\s.]*)")
 _END = re.compile(
     rf"user={_NAME} device=(?P<device>\S+) section=(?P<section>\S+) factor=(?P<factor>\S+) result=(?P<result>\S+) "
     r"cause=(?P<cause>\S+) duration=(?P<duration>[0-9.]+)s primary=(?P<primary>[0-9.]+)s "
-    r"second_factor=(?P<second_factor>[0-9.]+)s(?: \| (?P<detail>.*))?"
+    r"second_factor=(?P<second>[0-9.]+)s(?: \| (?P<detail>.*))?"
 )
 
 
@@ -121,8 +121,7 @@ def _understood(record: LoginRecord, said: str) -> str:
     if end is not None:
         record.user, record.device, record.section = _name(end["user"]), end["device"], end["section"]
         record.end = {name: end[name] or "" for name in ("result", "cause", "factor", "detail")}
-        durations = {"duration_s": "duration", "primary_s": "primary", "second_factor_s": "second_factor"}
-        record.end |= {key: float(end[name]) for key, name in durations.items()}
+        record.end |= {name: float(end[name]) for name in ("duration", "primary", "second")}
         return record.end_text()
     begin = _BEGIN.match(said)
     if begin is not None:

@@ -145,3 +145,12 @@ def test_an_event_whose_text_cannot_be_made_ends_nothing() -> None:
     record = kept.find("0a")
     assert record is not None
     assert record.steps
+
+
+def test_a_request_that_became_no_login_has_its_device_and_section() -> None:
+    """Nobody knows the user of what could not be read."""
+    kept = journal()
+    kept(event("Login {login_id} from {device}: rejected, it is no PAP.", login_id="0a", device="10.1.2.20"))
+    record = kept.find("0a")
+    assert record is not None
+    assert (record.user, record.device, record.section) == ("", "10.1.2.20", "radius_server_auto")
