@@ -94,7 +94,7 @@ async def run_report(
         registry = registry or load_registry()
     except ConfigError as fault:
         return _finish(Report(path, Places(path).log_folder, fault.problems), audience)
-    found = _with_credentials(environ) if reach is Reach.SHELL else environ
+    found = with_credentials(environ) if reach is Reach.SHELL else environ
     read, problems = read_configuration(path, registry.catalogue, environ=found, reach=reach)
     shown = shown_sections(read, registry.catalogue) if read is not None else []
     names = {section.name for section in shown}
@@ -125,7 +125,7 @@ def _write(audience: Audience, lines: Sequence[str]) -> None:
         audience.write(line)
 
 
-def _with_credentials(environ: Mapping[str, str]) -> Mapping[str, str]:
+def with_credentials(environ: Mapping[str, str]) -> Mapping[str, str]:
     """Let root see the credentials that systemd gave to the running service."""
     if "CREDENTIALS_DIRECTORY" in environ or not os.access(CREDENTIALS_FOLDER, os.R_OK | os.X_OK):
         return environ

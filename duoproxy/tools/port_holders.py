@@ -6,8 +6,10 @@ Reads only. Without root the processes of other accounts have no names; the acco
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import pwd
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -94,6 +96,28 @@ def configuration_of(found: Process, default: Path, proc: Path = Path("/proc")) 
     return folder / (_named_file(arguments) or default)
 
 
+def sockets_of(pid: int, proc: Path = Path("/proc")) -> list[str]:
+    """List where a process listens: transport, address and port as /proc has them, decoded."""
+    own = _open_files(proc / str(pid) / "fd")
+    return [
+        f"{transport}{family} {_address(columns[1])}"
+        for transport in ("udp", "tcp")
+        for family in ("", "6")
+        for columns in _rows(proc / "net" / f"{transport}{family}")
+        if f"socket:[{columns[9]}]" in own and (transport == "udp" or columns[3] == _LISTENING)
+    ]
+
+
+def _address(column: str) -> str:
+    """Read an address of /proc/net: words in the order of this machine's octets, then the port."""
+    host, _, port = column.partition(":")
+    words = [
+        bytes.fromhex(host[at : at + 8])[:: -1 if sys.byteorder == "little" else 1] for at in range(0, len(host), 8)
+    ]
+    shown = ipaddress.ip_address(b"".join(words))
+    return f"[{shown}]:{int(port, 16)}" if shown.version == 6 else f"{shown}:{int(port, 16)}"
+
+
 def _named_file(arguments: Sequence[str]) -> str:
     for number, argument in enumerate(arguments):
         if argument in ("-c", "--config") and number + 1 < len(arguments):
@@ -104,17 +128,22 @@ def _named_file(arguments: Sequence[str]) -> str:
 
 
 def _sockets(table: Path, transport: str, port: int) -> Iterator[tuple[int, int]]:
-    """Give inode and uid of the sockets of one table. The columns are those of proc(5)."""
+    """Give inode and uid of the sockets of one table."""
+    for columns in _rows(table):
+        is_port = columns[1].rpartition(":")[2] == f"{port:04X}"
+        if is_port and (transport == "udp" or columns[3] == _LISTENING):
+            yield int(columns[9]), int(columns[7])
+
+
+def _rows(table: Path) -> Iterator[list[str]]:
+    """Give the columns of a table of /proc/net, as proc(5) names them."""
     with contextlib.suppress(OSError), table.open("r", encoding="ascii", errors="replace") as file:
         for number, line in enumerate(file):
             columns = line.split()
-            if number == 0 or len(columns) < 10:
-                continue
             if number > MAX_SOCKETS:
                 return
-            is_port = columns[1].rpartition(":")[2] == f"{port:04X}"
-            if is_port and (transport == "udp" or columns[3] == _LISTENING):
-                yield int(columns[9]), int(columns[7])
+            if number > 0 and len(columns) >= 10:
+                yield columns
 
 
 def _owners(inodes: set[int], proc: Path) -> dict[int, list[Process]]:
