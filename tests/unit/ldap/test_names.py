@@ -9,6 +9,7 @@ from duoproxy.ldap.names import (
     dns_domain_of,
     escape_dn_value,
     escape_filter_value,
+    is_at_or_below,
     looks_like_dn,
     parse_dn,
     same_dn,
@@ -195,3 +196,23 @@ def test_long_hostile_text_is_read_in_one_pass():
     assert parse_dn("cn=" + " " * 50_000 + "\\") is None
     assert parse_dn("1." * 50_000) is None
     assert parse_dn(" " * 50_000 + "cn") is None
+
+
+@pytest.mark.parametrize(
+    ("dn", "top", "expected"),
+    [
+        ("CN=svc,OU=Service,DC=x", "ou=service,dc=X", True),
+        ("ou=service,dc=x", "OU=Service, DC=x", True),
+        ("CN=svc,OU=Service,DC=x", "CN=svc,OU=Service,DC=x", True),
+        ("CN=svc,OU=Other,DC=x", "OU=Service,DC=x", False),
+        ("DC=x", "OU=Service,DC=x", False),
+        ("CN=a,OU=Service\\,DC=x", "DC=x", False),
+        ("CN=a\\,OU=Service,DC=x", "OU=Service,DC=x", False),
+        ("CN=a", "", True),
+        ("no dn", "", False),
+        ("CN=a", "no dn", False),
+    ],
+)
+def test_entry_stands_at_or_below_another(dn: str, top: str, expected: bool) -> None:
+    """By whole RDNs, case and blanks aside; an escaped comma is part of a value."""
+    assert is_at_or_below(dn, top) is expected
