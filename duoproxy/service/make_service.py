@@ -6,7 +6,6 @@ open the logs; only then become a daemon. A start that cannot be prints what is 
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 import time
@@ -27,6 +26,7 @@ from duoproxy.sections.registry import Registry, load_registry
 from duoproxy.service.auth_events import ignore_event
 from duoproxy.service.descriptors import logins_that_fit, raise_descriptor_limit
 from duoproxy.service.launcher import launcher_of
+from duoproxy.service.leaving import Leaving
 from duoproxy.service.logs import Logs
 from duoproxy.service.notify import notifier_for_process
 from duoproxy.service.options import Options, configuration_path
@@ -146,28 +146,28 @@ def _give_up_root(options: Mapping[str, str], configuration: Configuration) -> s
         for folder in (log_folder(configuration), Places(configuration.path).run_folder):
             make_folder_for(identity, folder)
     become(identity)
-    _check_pid_file(getattr(options, "parent", None) or {}, Places(configuration.path))
+    file = _pid_file(options)
+    if file is not None and not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise PrivilegeFault(
+            f"The process id cannot be written to {file} by the service user. Name another file, before duoauthproxy: "
+            f"twistd --pidfile={Places(configuration.path).pid_file} duoauthproxy, or none: --pidfile="
+        )
     return ""
 
 
-def _check_pid_file(twistd_settings: Mapping[str, Any], places: Places) -> None:
-    """See that twistd, as the service user, can write the file that it was told to write."""
+def _pid_file(options: Mapping[str, str]) -> Path | None:
+    """Give the file that twistd writes its process id to, if it was told to."""
+    twistd_settings = getattr(options, "parent", None) or {}
     written = twistd_settings.get("pidfile")
-    if not written:
-        return
-    file = Path(os.path.abspath(Path(twistd_settings.get("rundir") or ".", written)))
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        raise PrivilegeFault(
-            f"The process id cannot be written to {file} by the service user. Name another file, before duoauthproxy: "
-            f"twistd --pidfile={places.pid_file} duoauthproxy, or none: --pidfile="
-        )
+    return Path(os.path.abspath(Path(twistd_settings.get("rundir") or ".", written))) if written else None
 
 
 def _join_to_process(service: ProxyService, logs: Logs, options: Mapping[str, str], reactor: Any) -> None:
     """Give a service its signals, its supervisor, and who waits for its start."""
     service.notifier = notifier_for_process(reactor, os.environ)
     service.launcher = launcher_of(options)
-    service.on_failure = lambda: _end_with_status_1(reactor)
+    leaving = Leaving(reactor, _pid_file(options))
+    service.on_failure, service.on_stopped = leaving.fail, leaving.stopped
     reactor.callWhenRunning(StopSignals(reactor, service.hurry).install)
     install_reopen_signal(reactor, lambda: _reopen(logs))
 
@@ -191,9 +191,3 @@ def _give_up(lines: list[str]) -> NoReturn:
     for line in lines:
         sys.stderr.write(f"{line}\n")
     raise SystemExit(1)
-
-
-def _end_with_status_1(reactor: Any) -> None:
-    """Stop the reactor, which may not run yet; twistd itself would end with status 0, so leave before it can."""
-    atexit.register(os._exit, 1)
-    reactor.callWhenRunning(reactor.stop)

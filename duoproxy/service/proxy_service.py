@@ -34,6 +34,7 @@ class ProxyService(Service):
         servers: the server sections by name.
         sentences: warnings for the log, said at the start.
         on_failure: is called when the start failed, after everybody was told.
+        on_stopped: is called when all sections have stopped.
         launcher: is told how the start went.
         notifier: is told what the service does.
         shutdown_grace_s: how long a stop waits for pending logins.
@@ -49,6 +50,7 @@ class ProxyService(Service):
         self.servers = dict(servers)
         self.sentences: list[str] = []
         self.on_failure: Callable[[], None] = lambda: None
+        self.on_stopped: Callable[[], None] = lambda: None
         self.launcher = Launcher()
         self.notifier = Notifier(reactor)
         self.shutdown_grace_s = 0.0
@@ -165,6 +167,7 @@ class ProxyService(Service):
         self.notifier.stop()
         self.notifier.status("Stopped")
         self._log.info("duoproxy has stopped.")
+        self.on_stopped()
 
     async def _drain(self) -> None:
         servers = [section for section in self._started if isinstance(section, ServerSection)]

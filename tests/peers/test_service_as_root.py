@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +16,9 @@ import pytest
 from tests.peers.controls import Controls
 from tests.peers.installation import SERVICE_USER, Installation, installation
 from tests.peers.ports import free_ports
-from tests.peers.proxy import ROOT
+from tests.peers.proxy import ROOT, Sections
 from tests.peers.raw_device import exchange, login_request
-from tests.peers.sandbox import PASSWORD, SandboxPorts, merged, sandbox_sections
+from tests.peers.sandbox import IKEY, PASSWORD, SandboxPorts, merged, sandbox_sections
 from tests.peers.server import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a service that becomes somebody else")
@@ -58,7 +59,10 @@ def low_port() -> int:
 
 
 def sections(ports: SandboxPorts, **main: object) -> dict[str, dict[str, object]]:
-    more = {"main": {"log_auth_events": "true", **main}, "sandbox_duo": {"ca_file": "../run/sandbox-ca.pem"}}
+    more: dict[str, dict[str, object]] = {
+        "main": {"log_auth_events": "true", **main},
+        "sandbox_duo": {"ca_file": "../run/sandbox-ca.pem"},
+    }
     made = sandbox_sections(ports, server={"http_ca_certs_file": "../run/sandbox-ca.pem"})
     return merged({"main": {}, **made}, more)
 
@@ -269,3 +273,26 @@ def test_authproxy_in_the_foreground_says_its_version(installed: Installation) -
     program = "from duoproxy.tools.foreground import main; main(prog_name='authproxy')"
     said = installed.run([sys.executable, "-c", program, "--version"])
     assert (said.returncode, said.stdout.split()[0]) == (0, "duoproxy")
+
+
+def test_a_dns_that_never_answers_delays_start_and_stop_by_seconds_only() -> None:
+    """A machine that boots before its DNS must get its proxy, and one that is shut down must not wait for it."""
+    port = free_ports(1)[0]
+    client = {"host": "radius.corp.example", "secret": "s3cret", "host_2": "127.0.0.1", "secret_2": "s3cret"}
+    duo = {"ikey": IKEY, "skey": "s" * 40, "api_host": "api-00000000.duosecurity.com", "failmode": "secure"}
+    device = {"radius_ip_1": "127.0.0.1", "radius_secret_1": "s3cret", "interface": "127.0.0.1", "port": port}
+    written: Sections = {
+        "radius_client": client,
+        "radius_client2": client,
+        "radius_server_auto": {**duo, **device, "client": "radius_client"},
+    }
+    with installation(written) as made, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.53.53.53", 53))
+        (made.folder / "resolv.conf").write_text("nameserver 127.53.53.53\n")
+        began = time.monotonic()
+        made.start()
+        started = time.monotonic()
+        assert started - began < 12
+        assert made.ctl("stop").returncode == 0
+        assert time.monotonic() - started < 5
+        assert not made.pid_file.exists()

@@ -110,6 +110,7 @@ class ProxyServiceTests(SynchronousTestCase):
         self.service.launcher = Recorded(self.notes)  # type: ignore[assignment]
         self.service.notifier = Notifier(self.clock, self.notes.append)
         self.service.on_failure = lambda: self.notes.append("on_failure")
+        self.service.on_stopped = lambda: self.notes.append("on_stopped")
         self.service.shutdown_grace_s = 60
         self.events = self.enterContext(capturedLogs())
 
@@ -196,7 +197,9 @@ class ProxyServiceTests(SynchronousTestCase):
         self.parts["server"].waiting = 0
         self.clock.advance(0.1)
         self.successResultOf(stopping)
-        self.assertEqual(self.taken(), ["stop server", "stop sandbox", "stop other", "stop client", "STATUS=Stopped"])
+        self.assertEqual(
+            self.taken(), ["stop server", "stop sandbox", "stop other", "stop client", "STATUS=Stopped", "on_stopped"]
+        )
 
     def test_a_second_signal_ends_the_waiting(self) -> None:
         """`hurry` is what it calls."""
