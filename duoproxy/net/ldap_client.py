@@ -439,8 +439,8 @@ class LdapClient(Protocol):
                 self.abort()
         elif self._partial_at is not None and now - self._partial_at >= self._message_s:
             self._perform(self._relay.end(ResultCode.PROTOCOL_ERROR, "A message was begun and not finished in time."))
-        elif self.is_binding:
-            return
+        elif self.is_binding or self._far_side.is_opening:
+            return  # both have limits of their own
         elif self._relay.waits_for_server and now - self._heard_at >= limits.network_s:
             text = f"The directory has not answered for {limits.network_s:g} s (network_timeout)."
             self._perform(self._relay.end(ResultCode.UNAVAILABLE, text))
