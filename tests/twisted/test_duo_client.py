@@ -15,7 +15,7 @@ from twisted.logger import LogLevel
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor, Generation, PreauthResult
 from duoproxy.errors import AnswerLost, ServiceRefused, ServiceUnavailable
 from duoproxy.net.duo_connections import MAX_IDLE
-from tests.twisted.duo_case import ALLOW, IKEY, PREAUTH, PUSH, SHORT_S, SKEY, ClientCase
+from tests.twisted.duo_case import ALLOW, IKEY, PREAUTH, PUSH, SHORT_S, SKEY, ClientCase, usual
 from tests.twisted.https_stand_in import (
     LOOPBACK,
     ApiProtocol,
@@ -99,6 +99,27 @@ class LoginTests(ClientCase):
         self.assertEqual(await client.ping(), 1357020061.0)
         await client.check()
         self.assertEqual(self.server.paths, ["/auth/v2/ping", "/auth/v2/check"])
+
+    async def test_status_tells_whether_the_service_answered_last(self) -> None:
+        """Not asked, reachable, refused by it, not reachable, and reachable again."""
+        client = self.client()
+        told = client.status()
+        self.assertEqual((told["reachable"], told["answered_s_ago"], told["generation"]), (None, None, "v2"))
+        await client.begin_login().preauth("alice", None)
+        told = client.status()
+        self.assertEqual((told["reachable"], told["failure"]), (True, ""))
+        self.assertIsNotNone(told["answered_s_ago"])
+        self.server.answer = lambda *_: failed(40103, "Invalid signature in request credentials")
+        await self.fails(ServiceRefused, client.begin_login().preauth("alice", None))
+        told = client.status()
+        self.assertEqual((told["reachable"], told["failure"]), (True, f"the secret key does not belong to {IKEY}"))
+        self.server.answer = lambda *_: b"this is no HTTP"
+        await self.fails(ServiceUnavailable, client.begin_login().preauth("alice", None))
+        told = client.status()
+        self.assertEqual((told["reachable"], bool(told["failure"])), (False, True))
+        self.server.answer = usual
+        await client.begin_login().preauth("alice", None)
+        self.assertEqual((client.status()["reachable"], client.status()["failure"]), (True, ""))
 
     async def test_cancelled_login_ends_its_connection(self) -> None:
         """A login that is given up leaves nothing behind, and is not asked again."""

@@ -556,6 +556,53 @@ class BoundTests(RadiusServerCase):
         self.assertEqual((len(self.asked), self.server.pending), (5, 4))
 
 
+class ToldTests(RadiusServerCase):
+    """What a listener says of itself, and of the logins whose replies it sends."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.steps: list[tuple[str, str]] = []
+        self.server._login_step = lambda login_id, step: self.steps.append((login_id, step))
+
+    def test_listener_and_pending_logins(self) -> None:
+        """An empty address is all of them."""
+        self.receive(request_octets())
+        told = self.server.status()
+        self.assertEqual(told["listeners"], [{"protocol": "udp", "address": "", "port": 1812}])
+        self.assertEqual((told["pending"], told["dropped"], told["early_devices"]), (1, {}, []))
+
+    def test_what_was_dropped_is_counted_also_where_no_line_was_written(self) -> None:
+        """Three with a wrong secret, two strangers."""
+        for number in range(3):
+            self.receive(request_octets(number, secret=b"other"))
+        for number in range(2):
+            self.receive(request_octets(number), ("203.0.113.9", 1))
+        self.assertEqual(self.server.status()["dropped"], {"from unknown addresses": 2, "wrong shared secret": 3})
+
+    def test_the_reply_is_a_step_of_its_login(self) -> None:
+        """Kind and device; a reply of no login is none."""
+        self.receive(request_octets(1))
+        self.answers[0].callback(Reply(Code.ACCESS_REJECT, (), "0a1b"))
+        self.receive(request_octets(2, user=b"bob"))
+        self.answers[1].callback(ACCEPT)
+        self.assertEqual(self.steps, [("0a1b", "Access-Reject is sent to 10.0.0.5.")])
+
+    def test_a_device_that_gave_up_is_told_of_in_both(self) -> None:
+        """In the status, and as a step with the time-out to set."""
+        octets = request_octets(1)
+        self.receive(octets)
+        self.clock.advance(3)
+        self.receive(octets)
+        self.clock.advance(20)
+        self.answers[0].callback(Reply(Code.ACCESS_ACCEPT, (), "0a1b"))
+        self.assertEqual(
+            self.server.status()["early_devices"], [{"device": "10.0.0.5", "silent_s": 20.0, "interval_s": 3.0}]
+        )
+        texts = [step for _, step in self.steps]
+        self.assertEqual(texts[0], "Access-Accept is sent to 10.0.0.5; it had asked again, 3.0 s apart.")
+        self.assertEqual(texts[1:], self.lines)
+
+
 class DrainTests(RadiusServerCase):
     def setUp(self) -> None:
         super().setUp()

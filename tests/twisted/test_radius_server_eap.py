@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import socket
 import tempfile
 from pathlib import Path
@@ -71,6 +72,19 @@ class RadiusServerEapTests(SynchronousTestCase):
             section.bind()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
             other.bind(("127.0.0.1", self.port))
+
+    def test_status_before_and_after_the_start(self) -> None:
+        """Listener, open conversations, days left on the certificate, the way to Duo."""
+        section = self.section()
+        self.assertNotIn("duo", section.status())
+        section.bind()
+        self.successResultOf(Deferred.fromCoroutine(section.start()))
+        told = section.status()
+        self.assertEqual(told["listeners"], [{"protocol": "udp", "address": "127.0.0.1", "port": self.port}])
+        self.assertEqual((told["pending"], told["waiting"], told["certificate_days"]), (0, 0, 89))
+        self.assertEqual(told["weakened"], ["failmode=safe: while Duo cannot be reached, a password is enough"])
+        json.dumps(told)
+        self.successResultOf(Deferred.fromCoroutine(section.stop()))
 
     def test_a_start_tells_how_long_the_certificate_lasts_and_a_stop_leaves_nothing(self) -> None:
         """No timer, no reader, and the port is free again."""
