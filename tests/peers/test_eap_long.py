@@ -129,6 +129,55 @@ def log_in_as_alice(lab: Lab, supplicant: EapolTest, label: str) -> None:
     assert outcome.let_in, outcome.output[-3000:]
 
 
+class Watch:
+    """Looks at the memory of the proxy while something goes on."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self.most_kib = 0
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.2):
+            self.most_kib = max(self.most_kib, resident_kib(self._lab))
+
+
+def test_users_who_take_their_time_are_all_answered_with_one_push_each(lab: Lab, supplicant: EapolTest) -> None:
+    """300 logins at once, each with a push that takes 5 s; memory is bounded, and the same again afterwards."""
+
+    def log_in(number: int) -> bool:
+        network = {"identity": f"user{number}", "password": PASSWORD}
+        return supplicant.run(
+            lab.addresses["default"], network, "-M", f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
+        ).let_in
+
+    before, most, after = resident_kib(lab), [], []
+    for _ in range(ROUNDS + 1):
+        lab.controls.reset()
+        with Watch(lab) as watch, ThreadPoolExecutor(AT_ONCE) as pool:
+            let_in = list(pool.map(log_in, range(AT_ONCE)))
+        assert let_in.count(True) == AT_ONCE
+        asked = lab.controls.call("/sandbox/state")["asked"]
+        assert {name: asked.get(name) for name in (f"user{number}" for number in range(AT_ONCE))} == {
+            f"user{number}": {"push": 1} for number in range(AT_ONCE)
+        }
+        most.append(watch.most_kib - before)
+        after.append(resident_kib(lab) - before)
+    print(f"KiB more than {before}: {most} at most, {after} afterwards")
+    assert max(most) < AT_ONCE * MAX_KIB_LOGIN
+    assert after[-1] < after[0] + 0.1 * before, after
+    assert "Traceback" not in lab.log()
+
+
 def test_abandoned_handshakes_keep_nobody_out_and_their_memory_comes_back(lab: Lab, supplicant: EapolTest) -> None:
     """5,000 of them with the default settings, and then a good login; when they expired most of the memory is free.
 
@@ -179,52 +228,3 @@ def test_a_device_that_does_not_wait_for_the_answer_is_named(lab: Lab, supplican
     remedy = "Set the RADIUS time-out of the device so that time-out times tries is more than 60 seconds."
     lab.server.wait_for_output(f"127.0.0.1 had given up when the answer came after 12 s. {remedy}", TOLD_S)
     assert "The answer to 127.0.0.1 came" in lab.log()
-
-
-class Watch:
-    """Looks at the memory of the proxy while something goes on."""
-
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self.most_kib = 0
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._over.wait(0.2):
-            self.most_kib = max(self.most_kib, resident_kib(self._lab))
-
-
-def test_users_who_take_their_time_are_all_answered_with_one_push_each(lab: Lab, supplicant: EapolTest) -> None:
-    """300 logins at once, each with a push that takes 5 s; memory is bounded, and the same again afterwards."""
-
-    def log_in(number: int) -> bool:
-        network = {"identity": f"user{number}", "password": PASSWORD}
-        return supplicant.run(
-            lab.addresses["default"], network, "-M", f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
-        ).let_in
-
-    before, most, after = resident_kib(lab), [], []
-    for _ in range(ROUNDS + 1):
-        lab.controls.reset()
-        with Watch(lab) as watch, ThreadPoolExecutor(AT_ONCE) as pool:
-            let_in = list(pool.map(log_in, range(AT_ONCE)))
-        assert let_in.count(True) == AT_ONCE
-        asked = lab.controls.call("/sandbox/state")["asked"]
-        assert {name: asked.get(name) for name in (f"user{number}" for number in range(AT_ONCE))} == {
-            f"user{number}": {"push": 1} for number in range(AT_ONCE)
-        }
-        most.append(watch.most_kib - before)
-        after.append(resident_kib(lab) - before)
-    print(f"KiB more than {before}: {most} at most, {after} afterwards")
-    assert max(most) < AT_ONCE * MAX_KIB_LOGIN
-    assert after[-1] < after[0] + 0.1 * before, after
-    assert "Traceback" not in lab.log()
