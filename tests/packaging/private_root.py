@@ -31,31 +31,40 @@ exec "$@"
 _TARGET = """[Unit]
 Description=What the tests of packaging need
 Requires=basic.target
-After=basic.target
+Wants={also}
+After=basic.target {also}
 AllowIsolate=yes
 """
+_NAME = "packaging-test.target"
 
 
 class PrivateRoot:
     """One private root; `run` runs a command in it."""
 
-    def __init__(self, folder: Path, *, boot: bool = False) -> None:
+    def __init__(self, folder: Path, *, boot: bool = False, also: str = "", start_from: Path | None = None) -> None:
         """Start it.
 
         Args:
             folder: for the layer of its own; not on an overlay.
             boot: whether systemd runs in it.
+            also: a unit that systemd starts at boot.
+            start_from: the layer of a private root that has ended: a copy of it is written on.
 
         Raises:
             OSError: this machine does not let us make one; says why.
         """
         self.folder = folder
         self._cgroups = _own_cgroups(f"duoproxy-{os.getpid()}-{folder.name}")
-        for name in ("upper", "work", "merged"):
+        for name in ("work", "merged"):
             (folder / name).mkdir(parents=True)
+        if start_from is None:
+            self.layer.mkdir()
+        else:
+            # with the marks by which an overlay knows what is deleted
+            subprocess.run(["cp", "-a", "--reflink=auto", str(start_from), str(self.layer)], check=True)
         self._log = folder / "nspawn.log"
         try:
-            self._nspawn = self._start(boot)
+            self._nspawn = self._start(boot, also)
             self.leader = self._find_leader()
             if boot:
                 self._wait_for_systemd()
@@ -63,13 +72,18 @@ class PrivateRoot:
             self.stop()
             raise
 
-    def _start(self, boot: bool) -> subprocess.Popen[bytes]:
-        target = self.folder / "upper/etc/systemd/system/packaging-test.target"
+    @property
+    def layer(self) -> Path:
+        """What was written in it; another one can start from it when it has ended."""
+        return self.folder / "upper"
+
+    def _start(self, boot: bool, also: str) -> subprocess.Popen[bytes]:
         if boot:
-            target.parent.mkdir(parents=True)
-            target.write_text(_TARGET)
+            target = self.layer / "etc/systemd/system" / _NAME
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(_TARGET.format(also=also))
         inside = ["--boot"] if boot else ["--as-pid2"]
-        program = ["systemd.unit=packaging-test.target"] if boot else ["/bin/sleep", "infinity"]
+        program = [f"systemd.unit={_NAME}"] if boot else ["/bin/sleep", "infinity"]
         nspawn = ["systemd-nspawn", "--quiet", "--directory", str(self.folder / "merged"), *inside]
         nspawn += ["--register=no", "--keep-unit", "--private-network", "--link-journal=no", "--console=pipe"]
         nspawn += ["--resolv-conf=off", "--timezone=off", f"--machine=duoproxy-{os.getpid()}-{time.monotonic_ns()}"]
@@ -102,7 +116,7 @@ class PrivateRoot:
 
     def _wait_for_systemd(self) -> None:
         for _ in _until(DEADLINE_S):
-            answer = self.run("systemctl", "is-active", "packaging-test.target", check=False)
+            answer = self.run("systemctl", "is-active", _NAME, check=False)
             if answer.stdout.strip() == "active":
                 return
         raise OSError("systemd did not boot in the private root")
@@ -134,6 +148,7 @@ class PrivateRoot:
             text=True,
             errors="replace",
             timeout=timeout_s,
+            cwd="/",
             env={**clean, "LC_ALL": "C.UTF-8", **(environment or {})},
         )
         if check:
@@ -157,8 +172,8 @@ class PrivateRoot:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
 
-    def stop(self) -> None:
-        """End every process of it, and take its files away."""
+    def stop(self, *, keep: bool = False) -> None:
+        """End every process of it, and take its files away, unless another one is to start from them."""
         if hasattr(self, "leader"):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.leader, signal.SIGKILL)
@@ -172,13 +187,12 @@ class PrivateRoot:
                 self._nspawn.wait()
         for cgroup in self._cgroups:
             _remove_cgroup(cgroup)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def why_not(folder: Path) -> str:
     """Say why no private root can be made here, in words for a skip; empty when one can."""
-    if os.geteuid() != 0:
-        return "a private root to install into needs root"
     missing = [name for name in ("systemd-nspawn", "unshare", "nsenter") if shutil.which(name) is None]
     if missing:
         return f"a private root needs {', '.join(missing)}"

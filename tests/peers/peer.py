@@ -87,6 +87,17 @@ PEERS: tuple[Peer, ...] = (
     Peer("ping", "iputils-ping", ("ping",)),
     Peer("tshark", "tshark", ("tshark",)),
     Peer("curl", "curl", ("curl",)),
+    Peer("expect", "expect", ("expect",)),
+    Peer("systemd", "systemd-sysv", files=("sbin/init",)),
+    Peer("systemd-analyze", "systemd", ("systemd-analyze",)),
+    Peer("systemd-nspawn", "systemd-container", ("systemd-nspawn",)),
+    Peer("checkmodule", "checkpolicy", ("checkmodule",)),
+    Peer("semodule_package", "semodule-utils", ("semodule_package",)),
+    Peer("selinux-policy", "selinux-policy-dev", files=("usr/share/selinux/devel/Makefile",)),
+    Peer("dpkg-buildpackage", "dpkg-dev", ("dpkg-buildpackage",)),
+    Peer("debhelper", "debhelper", ("dh",)),
+    Peer("lintian", "lintian", ("lintian",)),
+    Peer("python3-venv", "python3-venv", ("python3",), files=("usr/lib/python3.*/ensurepip/__init__.py",)),
     Peer("chromium", "chromium", ("chromium", "chromium-browser", "google-chrome")),
 )
 
