@@ -1,6 +1,7 @@
 """authproxyctl: what an administrator asks about a configuration, without starting anything and without root.
 
-Also what is needed before a first start: `make-cert`.
+Also what is needed before a first start: `make-cert`. What starts, stops and asks the service stands in
+`service_control` and `status`.
 
 Exit codes: 0 fine (warnings too), 1 problems in the file, 2 wrong usage.
 """
@@ -36,10 +37,11 @@ _EPILOG = "Exit codes: 0 fine, 1 problems, 2 wrong usage."
 @click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Check and describe configurations of duoproxy.
+    """Start and stop duoproxy, check and describe its configurations.
 
     \b
     Examples:
+      authproxyctl start                      the service of this machine, as root
       authproxyctl check                      the file of this machine
       authproxyctl check ./authproxy.cfg      any file, without root
       authproxyctl options radius_client      what may be written there
