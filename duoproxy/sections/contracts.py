@@ -152,6 +152,16 @@ class ServerSection(Section):
             raise LookupError(f"[{self.environment.section_name}] was made without its client section")
         return self.client
 
+    def status(self) -> Mapping[str, object]:
+        """Tell on what it listens; see `Section.status`."""
+        listens = self.schema.listens(self.settings) if self.schema.listens is not None else ()
+        return {
+            "listeners": [
+                {"protocol": protocol, "address": str(address or ""), "port": port}
+                for protocol, address, port in listens
+            ]
+        }
+
     def bind(self) -> None:
         """Take the addresses to listen on, before privileges are dropped; raise `ListenError` when one is taken."""
 
