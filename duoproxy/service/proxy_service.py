@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from twisted.application.service import Service
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from duoproxy import __version__
 from duoproxy.errors import DuoproxyError, ListenError
+from duoproxy.net.deadlines import within
 from duoproxy.sections.contracts import ClientSection, Section, ServerSection
 from duoproxy.service.draining import STOP_MARGIN_S, Draining, logins
 from duoproxy.service.launcher import Launcher
@@ -24,6 +25,8 @@ from duoproxy.service.oversight import Oversight
 from duoproxy.service.startup_report import StartupReport
 
 READY = "duoproxy is ready"
+SECTION_STOP_S: Final = 5.0
+"""A section has so long to give back what it has."""
 
 
 class ProxyService(Service):
@@ -159,7 +162,7 @@ class ProxyService(Service):
         while self._started:
             section = self._started.pop()
             try:
-                await section.stop()
+                await within(self._reactor, SECTION_STOP_S, Deferred.fromCoroutine(section.stop()))
             except Exception:  # noqa: BLE001 - one section that cannot stop must not keep the others running
                 self._log.failure("[{name}] could not be stopped.", name=section.environment.section_name)
         if self.oversight is not None:

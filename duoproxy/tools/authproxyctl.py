@@ -41,11 +41,11 @@ def main(context: click.Context) -> None:
 
     \b
     Examples:
-      authproxyctl start                      the service of this machine, as root
       authproxyctl check                      the file of this machine
       authproxyctl check ./authproxy.cfg      any file, without root
       authproxyctl options radius_client      what may be written there
       authproxyctl sample > authproxy.cfg     a commented file to begin with
+      sudo authproxyctl restart               the service of this machine
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     if context.obj is None:
         context.obj = _installed_catalogue

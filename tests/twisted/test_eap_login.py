@@ -20,7 +20,7 @@ from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER
 from duoproxy.login.outcome import PrimaryOutcome
 from duoproxy.login.policy import Failmode, LoginPolicy, PrimaryDown
-from duoproxy.net.eap_server import EapServer
+from duoproxy.net.eap_server import STOP_WAITS_FOR_RESPONSE_S, EapServer
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer
 from duoproxy.radius.addresses import parse_address_range
@@ -31,6 +31,7 @@ from duoproxy.radius.relay import DeviceRequest, PassThrough
 from duoproxy.secret import Secret
 from duoproxy.sections.eap_login import SAID_BY_EAP, EapLogins, EapLoginSettings
 from duoproxy.sections.login_shell import LoginShellSettings
+from duoproxy.sections.radius_login_server import carries_state
 from duoproxy.service.log_text import format_line
 from duoproxy.testing import ALLOWED, DENIED, FakePrimary, FakeSecondFactor, make_environment
 from tests.twisted.radius_fakes import SECRET, FakeTransport, open_reply, request_octets
@@ -348,6 +349,43 @@ class EapLoginTests(SynchronousTestCase):
         self.assertEqual(log.count("result=reject cause=prompt-unanswered"), 1)
         self.assertEqual(self.eap.open_conversations, 0)
         self.eap.stop()
+
+    def test_a_stop_while_the_push_rings_ends_in_an_eap_failure(self) -> None:
+        """One EAP-Failure and one line with its cause; nobody is asked something whose answer nobody would hear."""
+        self.duo = SlowDuo()
+        self.begin()
+        reply, _ = self.log_in(PASSWORD, "push")
+        self.assertIsNone(reply)
+        with capturedLogs() as events:
+            self.logins.shut_down()
+            self.successResultOf(Deferred.fromCoroutine(self.server.stop()))
+        reply = self.reply_to(self.last_request)
+        assert reply is not None
+        self.assertEqual(reply.code, Code.ACCESS_REJECT)
+        failure = joined(reply.attributes, Type.EAP_MESSAGE)
+        assert failure is not None
+        self.assertEqual((failure[0], len(failure)), (4, 4))
+        log = "".join(format_line(event) for event in events)
+        self.assertEqual(log.count("result=reject cause=shutdown"), 1)
+
+    def test_conversations_go_on_while_a_stop_waits_and_none_begins(self) -> None:
+        """A stop waits for peers that were told something a short time ago; new ones go to another proxy."""
+        self.begin()
+        peer = PeapPeer(identity=b"alice", answers=[PASSWORD.encode(), b"push"])
+        reply = self.reply_to(self.send(IDENTITY, None))
+        assert reply is not None
+        request = joined(reply.attributes, Type.EAP_MESSAGE)
+        assert request is not None
+        self.server.drain(carries_state)
+        self.assertIsNone(self.reply_to(self.send(IDENTITY, None)))
+        self.assertEqual((self.server.pending, self.eap.waiting), (0, 1))
+        self.clock.advance(STOP_WAITS_FOR_RESPONSE_S + 1)
+        self.assertEqual(self.eap.waiting, 0)
+        [state] = all_values(reply.attributes, Type.STATE)
+        self.peer = peer
+        reply, _ = self.talk(peer, first=(peer.respond(request), state))
+        assert reply is not None
+        self.assertEqual(reply.code, Code.ACCESS_ACCEPT)
 
     # ── attributes ─────────────────────────────────────────────────────────────────────────────────────────────
 

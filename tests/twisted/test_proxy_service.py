@@ -14,9 +14,10 @@ from duoproxy.config.schema import Role, SectionSchema
 from duoproxy.errors import DuoproxyError
 from duoproxy.login.outcome import PrimaryOutcome
 from duoproxy.login.request import LoginRequest
+from duoproxy.net.deadlines import Expired
 from duoproxy.sections.contracts import ClientSection, ServerSection
 from duoproxy.service.notify import Notifier
-from duoproxy.service.proxy_service import ProxyService
+from duoproxy.service.proxy_service import SECTION_STOP_S, ProxyService
 from duoproxy.testing import make_environment
 
 
@@ -31,6 +32,7 @@ class Scripted:
         self.name = name
         self.notes = notes
         self.starts: Deferred[None] | None = None
+        self.stops: Deferred[None] | None = None
         self.waiting = 0
 
     async def begin(self) -> None:
@@ -38,8 +40,10 @@ class Scripted:
         if self.starts is not None:
             await self.starts
 
-    def end(self) -> None:
+    async def end(self) -> None:
         self.notes.append(f"stop {self.name}")
+        if self.stops is not None:
+            await self.stops
 
 
 class FakeClient(ClientSection):
@@ -50,7 +54,7 @@ class FakeClient(ClientSection):
         await self.settings.begin()
 
     async def stop(self) -> None:
-        self.settings.end()
+        await self.settings.end()
 
     async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
         raise NotImplementedError
@@ -64,7 +68,7 @@ class FakeServer(ServerSection):
         await self.settings.begin()
 
     async def stop(self) -> None:
-        self.settings.end()
+        await self.settings.end()
 
     def drain(self) -> None:
         self.settings.notes.append(f"drain {self.settings.name}")
@@ -217,6 +221,18 @@ class ProxyServiceTests(SynchronousTestCase):
         self.service.hurry()
         self.successResultOf(self.service.stopService())
         self.assertIn("drain server", self.taken())
+
+    def test_a_section_that_does_not_stop_holds_the_others_for_seconds_only(self) -> None:
+        """A connection that nobody closes must not keep the process."""
+        self.service.startService()
+        self.parts["server"].stops = Deferred()
+        self.taken()
+        stopping: Any = self.service.stopService()
+        self.assertNotIn("stop sandbox", self.taken())
+        self.clock.advance(SECTION_STOP_S)
+        self.successResultOf(stopping)
+        self.assertEqual(self.taken(), ["stop sandbox", "stop other", "stop client", "STATUS=Stopped", "on_stopped"])
+        self.assertEqual(len(self.flushLoggedErrors(Expired)), 1)
 
     def test_the_watchdog_is_fed_while_a_stop_waits(self) -> None:
         """A stop that waits is no process that hangs."""
