@@ -43,11 +43,10 @@ from duoproxy.tools.connectivity_report import (
 from duoproxy.tools.file_checks import installation_findings, named_file_findings, service_account
 from duoproxy.tools.port_checks import port_findings
 from duoproxy.tools.port_holders import port_holders
+from duoproxy.tools.protection_keys import RUNNING_CREDENTIALS
 
 WHOLE_LIMIT_S: Final = 300.0
 """For all checks of a file together."""
-CREDENTIALS_FOLDER: Final = Path("/run/credentials/duoauthproxy.service")
-"""Where systemd keeps the credentials of the running service; root may read them."""
 
 
 _SKIPPED: Final = "not tested"
@@ -127,9 +126,9 @@ def _write(audience: Audience, lines: Sequence[str]) -> None:
 
 def with_credentials(environ: Mapping[str, str]) -> Mapping[str, str]:
     """Let root see the credentials that systemd gave to the running service."""
-    if "CREDENTIALS_DIRECTORY" in environ or not os.access(CREDENTIALS_FOLDER, os.R_OK | os.X_OK):
+    if "CREDENTIALS_DIRECTORY" in environ or not os.access(RUNNING_CREDENTIALS, os.R_OK | os.X_OK):
         return environ
-    return {**environ, "CREDENTIALS_DIRECTORY": str(CREDENTIALS_FOLDER)}
+    return {**environ, "CREDENTIALS_DIRECTORY": str(RUNNING_CREDENTIALS)}
 
 
 def _configured(section: ShownSection, problems: Sequence[Any]) -> SectionReport:

@@ -9,12 +9,13 @@ from typing import Final
 
 from duoproxy.config.catalogue import Catalogue
 from duoproxy.config.file_kinds import PLACEHOLDER, PLACEHOLDER_SECRET, InputFile, is_clear_text
-from duoproxy.config.protected import is_protected_value
+from duoproxy.config.protected import ProtectionFault
 from duoproxy.config.section_options import SectionReading
 from duoproxy.config.shown import shown_sections
 from duoproxy.config.validate import ReadFile
 from duoproxy.secret import MASK, Secret
 from duoproxy.service.places import Places
+from duoproxy.tools.protection_keys import credential_folders, find_keys
 
 MAX_KEY_FILE_BYTES: Final = 65_536
 """Octets that are read of a key file."""
@@ -34,7 +35,7 @@ def known_secrets(path: Path, read: ReadFile, catalogue: Catalogue, environ: Map
         yield from _of_section(reading)
         yield from _of_files(reading)
     yield from _of_masked_entries(read, catalogue)
-    yield from _of_key_file(Places(path).protection_key_file)
+    yield from _of_protection_keys(path, environ)
 
 
 def _of_section(reading: SectionReading) -> Iterator[bytes]:
@@ -64,11 +65,14 @@ def _of_masked_entries(read: ReadFile, catalogue: Catalogue) -> Iterator[bytes]:
                 yield written.encode("utf-8", "surrogateescape")
 
 
-def _of_key_file(file: Path) -> Iterator[bytes]:
-    for line in _content(file).splitlines():
-        version, _, key = line.strip().partition(b":")
-        if version == b"v1" and not is_protected_value(line.decode("ascii", "replace")):
-            yield key
+def _of_protection_keys(path: Path, environ: Mapping[str, str]) -> Iterator[bytes]:
+    try:
+        ring = find_keys(Places(path).protection_key_file, credential_folders(environ))
+    except ProtectionFault:
+        return
+    for key in ring.keys if ring is not None else ():
+        yield key.octets
+        yield key.line().partition(":")[2].encode()
 
 
 def _key_lines(content: bytes) -> Iterator[bytes]:

@@ -21,7 +21,6 @@ from duoproxy.errors import ConfigError
 from duoproxy.secret import Secret
 from duoproxy.service.options import DEFAULT_CONFIG, configuration_path
 from duoproxy.service.places import Places
-from duoproxy.tools.connectivity_run import CREDENTIALS_FOLDER
 from duoproxy.tools.file_checks import service_account
 from duoproxy.tools.protect_file import (
     Contents,
@@ -106,7 +105,7 @@ class _Keys:
         return Places(self.path).protection_key_file
 
     def find(self) -> KeyRing | None:
-        return find_keys(self.file, credential_folders(self.environ, CREDENTIALS_FOLDER))
+        return find_keys(self.file, credential_folders(self.environ))
 
     def need(self) -> ProtectionKey:
         """Give the key for new values; the first time it is made."""

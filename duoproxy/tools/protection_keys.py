@@ -24,6 +24,8 @@ from duoproxy.config.protected import (
 )
 
 KEY_MODE: Final = 0o400
+RUNNING_CREDENTIALS: Final = Path("/run/credentials/duoauthproxy.service")
+"""Where systemd keeps the credentials of the running service; root may read them."""
 _COMMENT: Final = (
     "# Key of the _protected values in authproxy.cfg, made by authproxy_passwd. Without it they cannot be opened.\n"
     "# Keep it apart from copies of authproxy.cfg; a backup of the machine needs both.\n"
@@ -63,12 +65,12 @@ def find_keys(file: Path, credentials: Sequence[Path]) -> KeyRing | None:
     return KeyRing(keys, found[0][0], is_credential=found[0][0] in places)
 
 
-def credential_folders(environ: Mapping[str, str], running: Path) -> list[Path]:
+def credential_folders(environ: Mapping[str, str], running: Path = RUNNING_CREDENTIALS) -> list[Path]:
     """List the folders of systemd credentials that this process may look into.
 
     Args:
         environ: the environment.
-        running: where systemd keeps those of the running service; for root.
+        running: where those of the running service are.
     """
     folders = [Path(environ["CREDENTIALS_DIRECTORY"])] if environ.get("CREDENTIALS_DIRECTORY") else []
     return [*folders, *([running] if os.access(running, os.R_OK | os.X_OK) else [])]

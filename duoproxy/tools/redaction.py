@@ -25,21 +25,22 @@ MIN_CORE_CHARACTERS: Final = 6
 
 _MASK: Final = MASK.encode()
 _BASE64_RUN: Final = re.compile(rb"[A-Za-z0-9+/_=-]*")
+_WORDS: Final = (b"password", b"passwd", b"passphrase", b"passcode", b"secret", b"skey", b"pwd", b"token")
+_NAME: Final = rb"(?i)(\b[a-z0-9_-]{0,40}(?:" + b"|".join(_WORDS) + rb")[a-z0-9_]{0,20}"
+_QUOTED: Final = rb"(?:[^'\"\\]|\\.)*"
 _AUTHORIZATION: Final = rb"(?i)(\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer|negotiate|ntlm)\s+)"
-_NAME: Final = rb"(?:[a-z0-9_-]{0,40}(?:password|passwd|passphrase|passcode|secret|skey|pwd|token)[a-z0-9_]{0,20})"
-_RULES: Final = (
-    (re.compile(rb"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----).*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL), 2),
-    (
-        re.compile(
-            rb"(?i)(\b(?:proxy-)?authorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer|negotiate|ntlm)\s+)[^\s'\"]+"
-        ),
-        1,
-    ),
-    (re.compile(rb"([a-z][a-z0-9+.-]{1,15}://[^\s/:@'\"]{0,256}:)[^\s/@'\"]{1,256}(@)"), 2),
-    (re.compile(rb"(?i)(\b" + _NAME + rb"['\"]\s*:\s*['\"])(?:[^'\"\\]|\\.)*"), 1),
-    (re.compile(rb"(?i)(\b" + _NAME + rb"\s*=\s*b?['\"])(?:[^'\"\\]|\\.)*"), 1),
-    (re.compile(rb"(?i)(\b" + _NAME + rb"=)[^\s&;,'\"]+"), 1),
+_KEY: Final = re.compile(
+    rb"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----).*?(-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL
 )
+# Words in small letters, of which one stands in each line that the patterns fit, and what is kept of what they find.
+_RULES: Final[tuple[tuple[tuple[bytes, ...], bytes, bytes], ...]] = (
+    ((b"authorization",), _AUTHORIZATION + rb"[^\s'\"]+", rb"\g<1>" + _MASK),
+    ((b"://",), rb"([a-z][a-z0-9+.-]{1,15}://[^\s/:@'\"]{0,256}:)[^\s@'\"]{1,256}(@)", rb"\g<1>" + _MASK + rb"\g<2>"),
+    (_WORDS, _NAME + rb"['\"]\s*:\s*['\"])" + _QUOTED, rb"\g<1>" + _MASK),
+    (_WORDS, _NAME + rb"\s*=\s*b?['\"])" + _QUOTED, rb"\g<1>" + _MASK),
+    (_WORDS, _NAME + rb"=)[^\s&;,'\"]+", rb"\g<1>" + _MASK),
+)
+_COMPILED: Final = tuple((words, re.compile(pattern), kept) for words, pattern, kept in _RULES)
 
 
 class Redactor:
@@ -63,9 +64,17 @@ class Redactor:
 
     def all(self, octets: bytes) -> bytes:
         """Take the known secrets out, and what looks like one by where it stands; for logs."""
-        for pattern, groups in _RULES:
-            octets = pattern.sub(rb"\g<1>" + _MASK + (rb"\g<2>" if groups == 2 else b""), octets)
-        return self.known(octets)
+        octets = _KEY.sub(rb"\g<1>" + _MASK + rb"\g<2>", octets)
+        return self.known(b"\n".join(map(_without_unknown, octets.split(b"\n"))))
+
+
+def _without_unknown(line: bytes) -> bytes:
+    """Take out of a line what stands where secrets stand."""
+    folded = line.lower()
+    for words, pattern, kept in _COMPILED:
+        if any(word in folded for word in words):
+            line = pattern.sub(kept, line)
+    return line
 
 
 def spellings(secret: bytes) -> Iterator[bytes]:
