@@ -338,7 +338,7 @@ class AbuseTests(RelayCase):
         self.begin(token)
 
     def test_a_state_of_somebody_else_is_worth_nothing(self) -> None:
-        """Guessed, of another device, of another user, several: rejected, and nothing goes upstream; the owner goes on."""
+        """Guessed, of another device or user, several: rejected, and nothing goes upstream; the owner goes on."""
         state = state_of(self.ask(PASSWORD))
         for attempt in (
             self.send(b"111", bytes(16)),
