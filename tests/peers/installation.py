@@ -73,8 +73,8 @@ class Installation:
         """The process id of the running service."""
         return int(self.pid_file.read_text())
 
-    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end; it sees an interpreter that everybody may read."""
+    def visible(self, command: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+        """Give command and variables with which a program sees an interpreter that everybody may read."""
         base = Path(sys.base_prefix)
         closed = [str(one) for one in reversed(base.parents) if not one.stat().st_mode & 0o001]
         mounts = {
@@ -83,9 +83,15 @@ class Installation:
             "KEPT": str(self.folder / "python"),
             "RESOLV": str(self.folder / "resolv.conf"),
         }
+        variables = {**proxy_environment(), **mounts, **self.environment}
+        return ["unshare", "--mount", "sh", "-ec", _MOUNTS, "sh", *command], variables
+
+    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end."""
+        words, variables = self.visible(command)
         return subprocess.run(
-            ["unshare", "--mount", "sh", "-ec", _MOUNTS, "sh", *command],
-            env={**os.environ, **proxy_environment(), **mounts, **self.environment},
+            words,
+            env={**os.environ, **variables},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -125,5 +131,6 @@ def installation(sections: Sections, environment: Mapping[str, str] | None = Non
     try:
         yield made
     finally:
-        made.ctl("stop", "--now")
+        if made.pid_file.exists():
+            made.ctl("stop", "--now")
         shutil.rmtree(made.folder)

@@ -16,10 +16,10 @@ import pytest
 from tests.peers.controls import Controls
 from tests.peers.installation import SERVICE_USER, Installation, installation
 from tests.peers.ports import free_ports
-from tests.peers.proxy import ROOT, Sections
+from tests.peers.proxy import READY, ROOT, Sections
 from tests.peers.raw_device import exchange, login_request
 from tests.peers.sandbox import IKEY, PASSWORD, SandboxPorts, merged, sandbox_sections
-from tests.peers.server import wait_until
+from tests.peers.server import output_matches, start_server, wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a service that becomes somebody else")
 
@@ -268,11 +268,19 @@ def test_a_restart_with_a_slip_leaves_the_running_proxy_as_it_is(installed: Inst
     os.kill(pid, 0)
 
 
-def test_authproxy_in_the_foreground_says_its_version(installed: Installation) -> None:
-    """What containers exec."""
+def test_authproxy_serves_in_the_foreground_until_it_is_asked_to_end(ports: SandboxPorts) -> None:
+    """What containers exec: root becomes the service user, the log goes to standard output, the status is 0."""
     program = "from duoproxy.tools.foreground import main; main(prog_name='authproxy')"
-    said = installed.run([sys.executable, "-c", program, "--version"])
-    assert (said.returncode, said.stdout.split()[0]) == (0, "duoproxy")
+    with installation(sections(ports, log_stdout="true")) as made:
+        said = made.run([sys.executable, "-c", program, "--version"])
+        assert (said.returncode, said.stdout.split()[0]) == (0, "duoproxy")
+        command, variables = made.visible([sys.executable, "-c", program, "-c", str(made.configuration)])
+        server = start_server(
+            "authproxy", command, folder=made.folder / "python", ready=output_matches(READY), environment=variables
+        )
+        assert status_of(server.pid)["Uid"].split() == [str(SERVICE_USER.pw_uid)] * 4
+        assert server.stop() == 0
+        assert not made.log.exists()
 
 
 def test_a_dns_that_never_answers_delays_start_and_stop_by_seconds_only() -> None:
