@@ -45,13 +45,13 @@ class Account:
     primary_group: int
 
     def may(self, wanted: int, about: os.stat_result) -> bool:
-        """Tell whether it has a right (4 read, 2 write, 1 search) to a file, by the mode alone."""
+        """Tell whether it has all of some rights (4 read, 2 write, 1 search) to a file, by the mode alone."""
         if self.uid == 0:
             return True
         if about.st_uid == self.uid:
-            return bool(about.st_mode >> 6 & wanted)
+            return about.st_mode >> 6 & wanted == wanted
         shift = 3 if about.st_gid in self.groups else 0
-        return bool(about.st_mode >> shift & wanted)
+        return about.st_mode >> shift & wanted == wanted
 
 
 def service_account(*folders: Path) -> Account | None:
