@@ -39,6 +39,8 @@ PUSH_S = 5
 SLOW_S, GIVES_UP_S = 12, 5
 TOLD_S = 150
 ROUNDS = 2
+# Replies are kept for half a minute, and a round takes 13 s.
+LOGIN_ROUNDS, SETTLED = 7, 3
 MALLORY_PASSWORD = PASSWORD.encode()
 IDENTITY = b"\2\7\0\x0e\1anonymous"
 
@@ -161,7 +163,7 @@ def test_users_who_take_their_time_are_all_answered_with_one_push_each(lab: Lab,
         ).let_in
 
     before, most, after = resident_kib(lab), [], []
-    for _ in range(ROUNDS + 1):
+    for _ in range(LOGIN_ROUNDS):
         lab.controls.reset()
         with Watch(lab) as watch, ThreadPoolExecutor(AT_ONCE) as pool:
             let_in = list(pool.map(log_in, range(AT_ONCE)))
@@ -174,7 +176,7 @@ def test_users_who_take_their_time_are_all_answered_with_one_push_each(lab: Lab,
         after.append(resident_kib(lab) - before)
     print(f"KiB more than {before}: {most} at most, {after} afterwards")
     assert max(most) < AT_ONCE * MAX_KIB_LOGIN
-    assert after[-1] < after[0] + 0.1 * before, after
+    assert after[-1] < 1.1 * after[SETTLED], after
     assert "Traceback" not in lab.log()
 
 
