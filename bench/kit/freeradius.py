@@ -58,7 +58,7 @@ def start_proxy(
     if upstream_port is None:
         decide, proxying = "update control {\n\t\tAuth-Type := Accept\n\t}", "proxy_requests = no"
     else:
-        decide, proxying = 'update control {\n\t\tProxy-To-Realm := "upstream"\n\t}', _proxying(upstream_port)
+        decide, proxying = 'update control {\n\t\tProxy-To-Realm := "upstream"\n\t}', proxying_to(upstream_port)
     if way is Way.REST:
         modules, call = _rest(api_port, ca_file, threads), "rest.authorize\n\trest.post-auth"
     else:
@@ -156,7 +156,8 @@ listen {{
 """
 
 
-def _proxying(port: int) -> str:
+def proxying_to(port: int) -> str:
+    """Give the part of radiusd.conf that sends requests of the realm `upstream` on to a port of loopback."""
     return f"""proxy_requests = yes
 proxy server {{
 	default_fallback = no
