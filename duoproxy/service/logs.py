@@ -7,6 +7,7 @@ disk must not end a login.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
@@ -31,7 +32,7 @@ from duoproxy.config.problems import Problem, Severity
 from duoproxy.errors import ConfigError
 from duoproxy.sections.main import MainSettings
 from duoproxy.service.auth_events import event_sink, ignore_event
-from duoproxy.service.log_files import FOLDER_MODE, LogFile
+from duoproxy.service.log_files import FOLDER_MODE, LogFile, user_name
 from duoproxy.service.log_text import format_line
 from duoproxy.service.syslog_socket import DEV_LOG, SyslogSocket
 
@@ -172,6 +173,9 @@ class Logs:
 def _cannot_be_written(path: Path, fault: OSError) -> Problem:
     what = f"the log file {path} cannot be written: {fault.strerror}"
     remedy = "Name a folder that the service user may write to, or set log_stdout=true."
-    if isinstance(fault, PermissionError) and path.exists():
+    if fault.errno in (errno.EPERM, errno.EACCES) and path.exists():
+        owner = user_name(path.lstat().st_uid)
         remedy = f"Look at it with ls -l {path.parent}, and remove it or give it back: chown {os.geteuid()} {path}"
+        if os.geteuid() == 0 and owner != "root":
+            remedy = f"Start the proxy as that user: with authproxyctl, or twistd duoauthproxy --user {owner}."
     return Problem(Severity.ERROR, "", None, "main", "log_dir", what, remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -98,3 +99,15 @@ def test_a_full_disk_does_not_end_a_login() -> None:
 
     write = stream_writer(FullDisk())  # type: ignore[arg-type]
     assert write("line\n") is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of another user can be made by root only")
+def test_root_is_told_to_become_the_user_whose_log_it_is(tmp_path: Path) -> None:
+    """Whoever tries the proxy as root, beside the logs of the service, hears how to start it."""
+    (tmp_path / LOG_NAME).touch()
+    os.chown(tmp_path / LOG_NAME, 65534, 65534)
+    with pytest.raises(ConfigError) as raised:
+        Logs(MainSettings(), tmp_path).open()
+    [problem] = raised.value.problems
+    assert problem.what.endswith("cannot be written: it belongs to nobody, and this process is root")
+    assert problem.remedy == ("Start the proxy as that user: with authproxyctl, or twistd duoauthproxy --user nobody.")
