@@ -59,7 +59,7 @@ def start_relay_only(folder: Path, port: int, core: int, upstream: int) -> Proce
     """Start a FreeRADIUS that sends everything on, and does nothing else."""
     sections = 'authorize {\n\tupdate control {\n\t\tProxy-To-Realm := "upstream"\n\t}\n}\nauthenticate {\n}'
     own = folder / "relay"
-    proxying = freeradius._proxying(upstream)
+    proxying = freeradius.proxying_to(upstream)
     return freeradius.start_freeradius(own, port, core, "", sections, THREADS, proxying)
 
 

@@ -3,8 +3,8 @@
     python bench/kit/relay_load.py --method mschapv2 --port 18120 --secret testing123 --logins 2000 --in-flight 32
     python bench/kit/relay_load.py --method challenge --answer push …
 
-Proofs are computed before the first request goes out, one for each of `--users`. Its last line is that of radius_load.py;
-a login with a prompt is one login, from its first request to its last answer.
+Proofs are computed before the first request goes out, one for each of `--users`. Its last line is that of
+radius_load.py; a login with a prompt is one login, from its first request to its last answer.
 """
 
 from __future__ import annotations
