@@ -14,11 +14,14 @@ import pytest
 from duoproxy.login.events import Stage, StageEvent
 from duoproxy.service.auth_events import event_line
 from duoproxy.testing import FakePrimary, FakeSecondFactor, make_environment, make_request
+from duoproxy.tools.connectivity import main as connectivity
 from duoproxy.tools.explain import main as explain
 from duoproxy.tools.login import EXIT_STATUS, INTERRUPTED
 from duoproxy.tools.login import main as duoproxy_login
+from duoproxy.tools.passwd import main as passwd
 from duoproxy.tools.primary_only import main as primary_only
 from duoproxy.tools.status import status_command
+from duoproxy.tools.support import main as support
 
 ROOT = Path(__file__).parents[2]
 CODE = re.compile(r"`([^`]+)`")
@@ -151,6 +154,9 @@ def test_the_table_of_duoproxy_login_lists_its_statuses() -> None:
         ("### authproxyctl status", [status_command]),
         ("## duoproxy-explain", [explain]),
         ("## authproxy_primary_only", [primary_only, *primary_only.commands.values()]),
+        ("## authproxy_connectivity_tool", [connectivity]),
+        ("## authproxy_passwd", [passwd]),
+        ("## authproxy_support", [support]),
     ],
 )
 def test_the_tables_of_an_administrators_tools_list_options_and_statuses(
