@@ -175,11 +175,14 @@ class LdapLogins(LoginRecord):
             )
         except CancelledError:
             if primary.accepted:
-                tools.event(stage_event(_client_gone(), 0.0))
+                tools.event(stage_event(self._given_up(), 0.0))
             raise
         if outcome.cause is Cause.APPROVED and login.user is not None:
             self._joined.note(login.user.entry.dn, request.password, request.device, tools.clock())
         return outcome
+
+    def _given_up(self) -> Outcome:
+        return reject(Cause.SHUTDOWN) if self._shutting_down else _client_gone()
 
     def _waive(self, login: _Login) -> Outcome | None:
         """Let in without a second factor whose password was right; None for everybody else."""

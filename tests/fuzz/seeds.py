@@ -228,6 +228,28 @@ def _search() -> bytes:
     return bytes(pureldap.LDAPMessage(asked, id=3).toWire())
 
 
+def _relayed() -> dict[str, bytes]:
+    """Conversations of a client and a directory, each in one stream."""
+    bind = bytes.fromhex("3013020101600e0201030404636e3d618003707764")
+    yes = bytes.fromhex("300c02010161070a010004000400")
+    no = bytes.fromhex("300c02010161070a013104000400")
+    search = _search()
+    found = bytes.fromhex("300b02010364060402636e3000") + bytes.fromhex("300c02010365070a010004000400")
+    abandon, unbind = bytes.fromhex("3006020104500103"), bytes.fromhex("30050201054200")
+    start_tls = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
+    cancel = bytes.fromhex("301902010477148 00b".replace(" ", "")) + b"1.3.6.1.1.8" + bytes.fromhex("81053003020103")
+    notice = bytes.fromhex("302402010078 1f0a013404000400".replace(" ", "")) + b"\x8a\x161.3.6.1.4.1.1466.20036"
+    return {
+        "session": bind + yes + search + found + unbind,
+        "refused": bind + no + search,
+        "abandoned": bind + yes + search + abandon + found,
+        "cancelled": bind + yes + search + cancel,
+        "tls": start_tls + bind,
+        "twice": bind + bind,
+        "notice": bind + yes + notice,
+    }
+
+
 def _ldap() -> Seeds:
     bind = bytes.fromhex("300c020101600702010304008000")
     answer = bytes.fromhex("30840000001002010161840000000 70a010004000400".replace(" ", ""))
@@ -259,6 +281,7 @@ def _ldap() -> Seeds:
             "result": answer,
             "refused": bytes.fromhex("3011020101610c0a013104000405746573742e"),
         },
+        "ldap_relay": _relayed(),
         "ldap_ntlm": {
             "challenge": b"\1NTLMSSP\0" + challenge,
             "sealed": b"\1\1\0\0\0" + bytes(12) + b"sealed",

@@ -18,6 +18,7 @@ from duoproxy.ldap.relay_actions import (
     ToServer,
 )
 from duoproxy.ldap.relay_policy import RelayPolicy
+from duoproxy.ldap.relay_table import Phase
 from duoproxy.secret import Secret
 
 ALICE = b"uid=alice,dc=x"
@@ -140,6 +141,10 @@ class Conversation:
 
     def __init__(self, *, over_tls: bool = False, **policy: bool) -> None:
         self.relay = Relay(RelayPolicy(**policy), over_tls=over_tls)
+
+    def phase(self) -> Phase:
+        """Who the client is by now."""
+        return self.relay.phase
 
     def client(self, *messages: bytes) -> list[object]:
         """The client sends."""

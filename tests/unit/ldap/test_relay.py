@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from duoproxy.ldap import relay as subject
-from duoproxy.ldap.framing import MAX_MESSAGE_ID
+from duoproxy.ldap.framing import MAX_MESSAGE_ID, peek_message
 from duoproxy.ldap.messages import read_bind, read_cancelled, write_simple_bind
 from duoproxy.ldap.relay import MAX_OWN_ID, Relay
 from duoproxy.ldap.relay_actions import DropServer, EndClient, ToClient, ToServer
@@ -49,9 +49,9 @@ def test_directory_yes_is_held_back_until_the_login_is_accepted() -> None:
     assert talk.client(bind(1)) == [("judge", ALICE, 1)]
     assert talk.try_password() == [("server", 1, "BIND")]
     assert talk.server(bound(1)) == [("answered", 0)]
-    assert talk.relay.phase is Phase.BINDING
+    assert talk.phase() is Phase.BINDING
     assert talk.accept() == [("client", 1, "BIND", 0)]
-    assert talk.relay.phase is Phase.BOUND
+    assert talk.phase() is Phase.BOUND
 
 
 def test_held_answer_goes_out_as_the_directory_wrote_it() -> None:
@@ -331,7 +331,7 @@ def test_cancel_names_the_id_that_the_directory_knows() -> None:
     (sent,) = talk.relay.from_client(cancel(4, 3))
     assert isinstance(sent, ToServer)
     assert sent == ToServer(cancel(11, 10))
-    assert read_cancelled(sent.octets, subject.peek_message(sent.octets)) == 10
+    assert read_cancelled(sent.octets, peek_message(sent.octets)) == 10
 
 
 def test_cancel_of_nothing_is_answered() -> None:
@@ -515,6 +515,6 @@ def test_what_cannot_be_read_ends_the_connection(octets: bytes) -> None:
 def test_bind_is_read_exactly() -> None:
     """Name, password and controls are what the octets say."""
     octets = message(3, bind(3)[5:], PAGED)
-    request = read_bind(octets, subject.peek_message(octets))
+    request = read_bind(octets, peek_message(octets))
     assert (request.name, request.version, request.controls) == (ALICE, 3, PAGED)
     assert request.password == Secret(PASSWORD)
