@@ -248,8 +248,8 @@ def write_window(file: Path, window: Window) -> None:
             f"{file} cannot be written ({fault.strerror}): look at the folder {file.parent}."
         ) from fault
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-            opened.write(text + "\n")
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(text.encode("ascii") + b"\n")
             opened.flush()
             os.fsync(opened.fileno())
         os.replace(name, file)
