@@ -100,12 +100,21 @@ class Installation:
         if uid is None:  # in this process: starting Python takes longer than what most of them do
             done = CliRunner().invoke(importlib.import_module(_TOOLS[name]).main, given, prog_name=name)
             return ToolRun(done.exit_code, done.output)
-        python = [sys.executable, "-c", f"from {_TOOLS[name]} import main; main(prog_name={name!r})"]
-        return _run(["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *python, *given])
+        return _run_as(uid, f"from {_TOOLS[name]} import main; main(prog_name={name!r})", *given)
 
     def _new_log(self) -> str:
         file = self.base / "log" / "authproxy.log"
         return file.read_text(encoding="utf-8")[self._read :] if file.exists() else ""
+
+
+def can_run_as(uid: int) -> bool:
+    """Whether another user can run this Python at all: it may stand in the home folder of root."""
+    return _run_as(uid, "import click, duoproxy").code == 0
+
+
+def _run_as(uid: int, code: str, *arguments: str) -> ToolRun:
+    as_user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+    return _run([*as_user, sys.executable, "-c", code, *arguments])
 
 
 def _run(command: Sequence[str]) -> ToolRun:
