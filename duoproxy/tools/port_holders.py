@@ -82,6 +82,8 @@ def process(pid: int, proc: Path = Path("/proc")) -> Process | None:
             line = file.read(MAX_ARGUMENT_BYTES)
     except OSError:
         return None
+    # Every process chooses its own name, and it is shown on root's terminal.
+    name = "".join(mark if mark.isprintable() else "?" for mark in name)
     return Process(pid, name, tuple(part.decode("utf-8", "replace") for part in line.split(b"\0") if part))
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from duoproxy.radius.packet import Code
+from tests.peers.connectivity import tool_on
 from tests.peers.directory_lab import DirectoryLab, Login, running_directory_lab
+from tests.peers.ports import free_ports
 from tests.peers.raw_device import exchange, login_request
 from tests.peers.samba import (
     BASE,
@@ -29,6 +32,7 @@ from tests.peers.samba import (
     group_dn,
     running_domain,
 )
+from tests.peers.sandbox import SandboxPorts, sandbox_sections
 
 pytestmark = pytest.mark.needs_peer(*PEERS)
 
@@ -53,6 +57,7 @@ UMLAUT_PASSWORD = "Pässwörd€1!"
 UMLAUT = Account("umlaut", password=UMLAUT_PASSWORD)
 BOUND = Account("bound", more={"userWorkstations": "PC1"})
 ADMINISTRATOR = Account("svc-admin", password=SERVICE_PASSWORD)
+SVC_TRIED = Account("svc-tried", password=SERVICE_PASSWORD)
 TEN, TWO = Account("ten"), Account("two")
 """Who has a fine-grained policy, by which so many wrong passwords lock."""
 COUNTED = {
@@ -81,6 +86,7 @@ ACCOUNTS = [
     Account(SERVICE, password=SERVICE_PASSWORD),
     ADMINISTRATOR,
     Account("svc-wrong"),
+    SVC_TRIED,
     *(ALICE, BOB, CAROL, DAVE, ERIN, LOCKED, PAER, WEIRD, UMLAUT, BOUND, TEN, TWO),
     Account("longname", more={"mail": f"{LONG_NAME}@example.test"}),
     Account("twin1", more={"mail": "twin@example.test"}),
@@ -568,3 +574,47 @@ def test_a_wrong_service_password_is_tried_once(lab: DirectoryLab, domain: Samba
         f"directory {domain.address}:389: the service account was refused (name or password is wrong, data 52e)"
     }
     assert domain.bad_passwords(Account("svc-wrong")) == 1
+
+
+# ── the connectivity tool ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_connectivity_tool_tries_the_domain_controller(domain: SambaDomain, tmp_path: Path) -> None:
+    """Each kind of bind and transport; a wrong password of the service account is counted once, for two hosts."""
+    ntlm = {
+        "host": domain.address,
+        "service_account_username": SVC_TRIED.name,
+        "service_account_password": SERVICE_PASSWORD,
+        "search_dn": BASE,
+        "ssl_ca_certs_file": domain.ca_file,
+        "security_group_dn": group_dn("VPN Users"),
+    }
+    plain = {**ntlm, "auth_type": "plain", "transport": "starttls"}
+    sections: dict[str, dict[str, object]] = {
+        "ad_client": ntlm,
+        "ad_client2": plain,
+        "ad_client3": {**plain, "transport": "ldaps"},
+        "ad_client4": {**plain, "security_group_dn": group_dn("Nobody Made It")},
+        "ad_client5": {**ntlm, "host_2": domain.address, "service_account_password": WRONG},
+    }
+    sections.update(sandbox_sections(SandboxPorts(*free_ports(2)), client="ad_client"))
+    del sections["sandbox_duo"]
+    del sections["radius_server_auto"]["http_ca_certs_file"]
+    run = tool_on(tmp_path, sections)
+    well = ["[info]  The LDAP Client section has no connectivity issues."]
+    ill = "[error]  The LDAP Client section has connectivity issues."
+    assert [run.tested(f"ad_client{number}") for number in ("", "2", "3")] == [well, well, well]
+    assert run.tested("ad_client4") == [
+        f"[error]  The group {group_dn('Nobody Made It')} of security_group_dn cannot be found: nobody can log in by "
+        "it. Check its DN, and that the service account may read it.",
+        ill,
+    ]
+    assert run.tested("ad_client5") == [
+        f"[error]  Directory {domain.address}:389: the service account is refused: name or password is wrong, data "
+        "52e. Check service_account_username and service_account_password. Active Directory hides most other reasons behind "
+        "this one: the security log of the domain controller has it.",
+        f"[info]  Directory {domain.address}:389 was not tried, because {domain.address}:389 refuses the service "
+        "account. Each further try would count towards its lock-out.",
+        ill,
+    ]
+    assert domain.bad_passwords(SVC_TRIED) == 1

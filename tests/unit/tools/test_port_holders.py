@@ -91,3 +91,11 @@ def test_the_sockets_of_a_process_are_listed_with_their_addresses(proc: Path) ->
     """Those that listen."""
     assert sockets_of(4711, proc) == ["udp 127.0.0.1:1812", "tcp 127.0.0.1:389"]
     assert sockets_of(815, proc) == ["udp6 [::1]:1813"]
+
+
+def test_a_name_that_would_play_with_the_terminal_is_shown_harmless(proc: Path) -> None:
+    """Every process chooses its own."""
+    add(proc, 6, "\x1b[2Jsshd", ["x"], [])
+    found = process(6, proc)
+    assert found is not None
+    assert str(found) == "?[2Jsshd (process 6)"
