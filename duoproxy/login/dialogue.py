@@ -237,7 +237,8 @@ class Dialogue:
         if isinstance(preauth, Outcome):
             return self._refused_by_duo(preauth)
         self._asked = _Asked(login, preauth)
-        self._prompt = build_prompt(self._request.duo_username, preauth, self._options.prompt_format)
+        if self._options.factor_prompt:
+            self._prompt = build_prompt(self._request.duo_username, preauth, self._options.prompt_format)
         if choice is None and self._options.factor_prompt:
             return self._ask_user(self._prompt.text)
         return await self._ask_duo(self._asked, choice)
