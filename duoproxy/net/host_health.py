@@ -1,5 +1,7 @@
 """Which upstream server is asked next: failed ones rest, and one login at a time finds out whether they are back.
 
+A server may be watched: then it is asked by itself, by other means, and logins are spared that.
+
 Pure: time and randomness are arguments. Reference: §10.4, failed host.
 """
 
@@ -33,6 +35,7 @@ class _Host:
     resting_until: float | None = None
     rest_s: float = 0.0
     probing: bool = False
+    watched: bool = False
     answered_at: float = float("-inf")
 
 
@@ -65,10 +68,18 @@ class HostHealth:
                 continue
             if host.resting_until is None:
                 return Turn(index, probe=False)
-            if now >= host.resting_until and not host.probing:
+            if now >= host.resting_until and not (host.probing or host.watched):
                 host.probing = True
                 return Turn(index, probe=True)
         return None if tried else Turn(0, probe=False)
+
+    def watch(self, index: int, *, watched: bool) -> None:
+        """Note whether a server is asked by itself when its rest is over."""
+        self._hosts[index].watched = watched
+
+    def is_watched(self, index: int) -> bool:
+        """Tell whether it is."""
+        return self._hosts[index].watched
 
     def end_turn(self, turn: Turn) -> None:
         """Note that a login asks this server no more, whatever came of it; another one may probe."""

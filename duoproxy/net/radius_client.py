@@ -9,7 +9,8 @@ Source: RFC 2865 §2.5, RFC 5080 §2.2.1, §2.2.2; reference §1.3, §10.4.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+import ipaddress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
@@ -23,8 +24,10 @@ from duoproxy.net.packet_info import canonical_host
 from duoproxy.net.radius_exchange import Exchange, Question, UpstreamReply
 from duoproxy.net.radius_reply_check import AskedServer, ReplyCheck
 from duoproxy.net.radius_sources import SourcePorts
+from duoproxy.net.radius_status import STATUS_TRIES, STATUS_WAIT_S, StatusWatch
 from duoproxy.net.resolver import Resolver, is_address
 from duoproxy.net.udp import DatagramTransport, Endpoint, open_udp, source_host_towards
+from duoproxy.radius.attributes import Type
 from duoproxy.radius.authenticators import encode_request
 from duoproxy.radius.packet import AUTHENTICATOR_BYTES, Attribute, Code
 from duoproxy.radius.retransmission import Retransmission, SourceIdentifier
@@ -112,6 +115,7 @@ class RadiusUpstream:
         self._limited = LimitedLog(self._log, reactor.seconds)
         self._check = ReplyCheck(section_name, require_message_authenticator, self._limited)
         self._health = HostHealth(len(self._hosts), lambda: int.from_bytes(random_bytes(2), "big") / 0xFFFF)
+        self._watch = StatusWatch(reactor, self._health, self._answers_status)
         self._sources = SourcePorts(reactor, self._unexpected, open_socket)
         self._exchanges: set[Exchange] = set()
         self._resolver: Resolver | None = None
@@ -124,15 +128,17 @@ class RadiusUpstream:
         self._stopped = False
 
     async def start(self) -> None:
-        """Look the names up, and warn of those that have no address."""
+        """Look the names up, warn of those that have no address, and begin to find out who answers Status-Server."""
         if self._resolver is not None and not all(is_address(host.host) for host in self._hosts):
             await self._resolver.start()
-        for host in self._hosts:
-            await self._endpoint(host)
+        for index, host in enumerate(self._hosts):
+            if await self._endpoint(host) is not None:
+                self._watch.learn(index)
 
     async def stop(self) -> None:
         """Close the sockets; exchanges in progress end with `PrimaryUnreachable`."""
         self._stopped = True
+        self._watch.stop()
         for exchange in list(self._exchanges):
             exchange.stop()
         self._sources.close()
@@ -159,21 +165,38 @@ class RadiusUpstream:
             PrimaryUnreachable: none of them gave a valid answer.
             ValueError: what `build` makes does not fit into a packet.
         """
-        exchange = Exchange(self._reactor)
-        self._exchanges.add(exchange)
-        try:
+        with self._new_exchange() as exchange:
             if challenge is None:
                 await self._ask_in_turn(exchange, build)
             else:
                 index, endpoint = challenge.place
                 await self._take_turn(Turn(index, probe=False), exchange, build, endpoint)
+        if exchange.reply is None:
+            raise self._unreachable(_NO_SERVER)
+        return exchange.reply
+
+    @contextlib.contextmanager
+    def _new_exchange(self) -> Iterator[Exchange]:
+        """Make an exchange that `stop` ends, and give back at its end what it took."""
+        exchange = Exchange(self._reactor)
+        self._exchanges.add(exchange)
+        try:
+            yield exchange
         finally:
             self._exchanges.discard(exchange)
             for question in exchange.questions:
                 self._sources.release(question.taken, question.endpoint)
-        if exchange.reply is None:
-            raise self._unreachable(_NO_SERVER)
-        return exchange.reply
+
+    async def _answers_status(self, index: int) -> bool:
+        """Send Status-Server to one server. Source: RFC 5997 §3, §4.2."""
+        endpoint = await self._endpoint(self._hosts[index])
+        if endpoint is None or self._stopped:
+            return False
+        with self._new_exchange() as exchange:
+            question = self._question(index, endpoint, exchange, _identity, Code.STATUS_SERVER)
+            schedule = Retransmission([index], STATUS_TRIES, STATUS_WAIT_S)
+            await question.ask(schedule, lambda asking: self._sources.send(asking.taken, asking))
+        return exchange.reply is not None
 
     async def _ask_in_turn(self, exchange: Exchange, build: Build) -> None:
         tried: set[int] = set()
@@ -209,17 +232,20 @@ class RadiusUpstream:
         self._limited.warn("name", host.host, lambda: sentences.upstream_name_unknown(host.host))
         return None
 
-    def _question(self, index: int, endpoint: Endpoint, exchange: Exchange, build: Build) -> Question:
+    def _question(
+        self, index: int, endpoint: Endpoint, exchange: Exchange, build: Build, code: Code = Code.ACCESS_REQUEST
+    ) -> Question:
         host = self._hosts[index]
         secret = host.secret.reveal()
         request_authenticator = self._random_bytes(AUTHENTICATOR_BYTES)
         attributes = build(request_authenticator, secret, self._own_address(endpoint[0]) or "")
-        asked = AskedServer(index, _shown(host), secret, request_authenticator, host.secret_option)
+        is_login = code is Code.ACCESS_REQUEST
+        asked = AskedServer(index, _shown(host), secret, request_authenticator, host.secret_option, is_login)
         question = Question(exchange, endpoint, self._take(endpoint), asked, b"", self._reply_received)
         exchange.questions.append(question)  # before what may raise, so that the Identifier is given back
         identifier = question.taken.identifier
-        question.octets = encode_request(Code.ACCESS_REQUEST, identifier, request_authenticator, attributes, secret)
-        self._log_packet("to", asked.name, Code.ACCESS_REQUEST, identifier, attributes)
+        question.octets = encode_request(code, identifier, request_authenticator, attributes, secret)
+        self._log_packet("to", asked.name, code, identifier, attributes)
         if len(self._endpoints) < MAX_ENDPOINTS:
             self._endpoints.add(endpoint)
         return question
@@ -246,6 +272,8 @@ class RadiusUpstream:
         self._log_packet("from", asked.name, packet.code, packet.identifier, packet.attributes)
         if self._health.answered(asked.index, self._reactor.seconds()):
             self._log.info("{sentence}", sentence=sentences.upstream_back(asked.name), peer=asked.name)
+            if asked.is_login:
+                self._watch.learn(asked.index)
         host, place = self._hosts[asked.index], (asked.index, question.endpoint)
         exchange.answer(UpstreamReply(packet, asked.request_authenticator, host.secret, host.host, place))
 
@@ -259,6 +287,7 @@ class RadiusUpstream:
         else:
             sentence = sentences.upstream_silent(name, rest_s)
         self._log.warn("{sentence}", sentence=sentence, peer=name)
+        self._watch.rests(turn.index, rest_s)
 
     def _unexpected(self, source: Endpoint) -> None:
         """Tell of strangers; late and second replies of our own servers are everyday, and told of in debug only."""
@@ -286,6 +315,14 @@ class RadiusUpstream:
             identifier=identifier,
             attributes="; ".join(self._dictionary.format_attributes(attributes)),
         )
+
+
+def _identity(request_authenticator: bytes, secret: bytes, own_address: str) -> list[Attribute]:
+    """Say who asks for a server's status: our address, where there is a route. Source: RFC 5997 §3."""
+    if not own_address:
+        return [(Type.NAS_IDENTIFIER, b"duoproxy")]
+    address = ipaddress.ip_address(own_address)
+    return [(Type.NAS_IP_ADDRESS if address.version == 4 else Type.NAS_IPV6_ADDRESS, address.packed)]
 
 
 def _shown(host: UpstreamHost) -> str:

@@ -29,6 +29,7 @@ class AskedServer:
         secret: the shared secret.
         request_authenticator: 16 octets, of the request.
         secret_option: the option that has the secret.
+        is_login: it was an Access-Request: what its reply proves about the server counts for later ones.
     """
 
     index: int
@@ -36,6 +37,7 @@ class AskedServer:
     secret: bytes = field(repr=False)
     request_authenticator: bytes
     secret_option: str
+    is_login: bool = True
 
 
 class ReplyCheck:
@@ -87,7 +89,8 @@ class ReplyCheck:
 
     def _signed_as_required(self, packet: Packet, verdict: MessageAuthenticator, asked: AskedServer) -> bool:
         if verdict is MessageAuthenticator.VALID:
-            self._armed.add(asked.index)
+            if asked.is_login:
+                self._armed.add(asked.index)
             return True
         has_eap = any(number == Type.EAP_MESSAGE for number, _ in packet.attributes)
         armed = self._require == "auto" and asked.index in self._armed

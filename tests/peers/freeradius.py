@@ -42,12 +42,14 @@ class Rooms:
         authorize: what is done with each request, in place of `files` and `pap`.
         authenticate: further `Auth-Type`s.
         proxying: home servers; empty: requests are answered here.
+        status_server: whether Status-Server is answered.
     """
 
     modules: str = ""
     authorize: str = "files\n\tpap"
     authenticate: str = ""
     proxying: str = ""
+    status_server: bool = False
 
 
 PAP_ONLY = Rooms()
@@ -127,7 +129,7 @@ cleanup_delay = 0
 proxy_requests = {"yes" if rooms.proxying else "no"}
 security {{
 	reject_delay = 0
-	status_server = no
+	status_server = {"yes" if rooms.status_server else "no"}
 }}
 client loopback {{
 	ipaddr = 127.0.0.1

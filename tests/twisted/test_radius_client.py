@@ -37,6 +37,7 @@ class UpstreamCase(SynchronousTestCase):
     """Two servers, three tries each, two seconds apart."""
 
     require = "auto"
+    logs_packets = True
     hosts: Sequence[UpstreamHost] = (
         UpstreamHost("10.1.0.1", 1812, Secret(b"one")),
         UpstreamHost("10.1.0.2", 1645, Secret(b"two"), "secret_2"),
@@ -44,7 +45,7 @@ class UpstreamCase(SynchronousTestCase):
     names: dict[str, str | None] = {}  # noqa: RUF012 - replaced as a whole, never changed
 
     def setUp(self) -> None:
-        self.clock = Clock()
+        self.clock = self.make_clock()
         self.sockets: list[FakeTransport] = []
         self.families: list[int] = []
         self.no_sockets = False
@@ -59,10 +60,13 @@ class UpstreamCase(SynchronousTestCase):
             resolve=self.resolve,
             require_message_authenticator=self.require,
             dictionary=DICTIONARY,
-            debug=True,
+            debug=self.logs_packets,
             open_socket=self.open_socket,
             own_address=lambda host: "10.9.9.9",
         )
+
+    def make_clock(self) -> Clock:
+        return Clock()
 
     async def resolve(self, name: str) -> str | None:
         return self.names.get(name)
