@@ -611,10 +611,10 @@ def test_the_connectivity_tool_tries_the_domain_controller(domain: SambaDomain, 
     ]
     assert run.tested("ad_client5") == [
         f"[error]  Directory {domain.address}:389: the service account is refused: name or password is wrong, data "
-        "52e. Check service_account_username and service_account_password. Active Directory hides most other reasons behind "
-        "this one: the security log of the domain controller has it.",
-        f"[info]  Directory {domain.address}:389 was not tried, because {domain.address}:389 refuses the service "
-        "account. Each further try would count towards its lock-out.",
+        "52e. Check service_account_username and service_account_password. Active Directory hides most other reasons "
+        "behind this one: the security log of the domain controller has it.",
+        f"[info]  Directory {domain.address}:389 was not tried, because {domain.address}:389 refuses the "
+        "service account. Each further try would count towards its lock-out.",
         ill,
     ]
     assert domain.bad_passwords(SVC_TRIED) == 1
