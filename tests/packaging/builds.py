@@ -7,6 +7,8 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+from tests.packaging.private_root import PATH
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "conf/package"
 SYSTEM_PYTHON = "/usr/bin/python3"
@@ -41,7 +43,7 @@ def other_version(build: Path, folder: Path, version: str, also: str = WORKS) ->
         version: what it says that it is.
         also: Python that the package runs when it is imported.
     """
-    shutil.copytree(build, folder, symlinks=True, ignore=shutil.ignore_patterns("environment"))
+    shutil.copytree(build, folder, symlinks=True)
     (old,) = (folder / "wheels").glob("duoproxy-*.whl")
     before = old.name.split("-")[1]
     with zipfile.ZipFile(old) as source, zipfile.ZipFile(_renamed(old, before, version), "w") as target:
@@ -63,15 +65,14 @@ def _renamed(wheel: Path, before: str, version: str) -> Path:
     return wheel.with_name(wheel.name.replace(f"-{before}-", f"-{version}-"))
 
 
-def call(*command: str, deadline_s: float = BUILD_DEADLINE_S, **more: str) -> subprocess.CompletedProcess[str]:
+def call(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run a command of packaging to its end, with `more` in its environment; both outputs in `stdout`."""
-    clean = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"}
     return subprocess.run(
         list(command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=deadline_s,
-        env={**clean, **more},
+        timeout=BUILD_DEADLINE_S,
+        env={"PATH": PATH, "HOME": "/root", **more},
     )

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,8 @@ import pytest
 from tests.packaging import builds
 from tests.packaging.private_root import PrivateRoot, why_not
 from tests.peers.peer import Absence, meaning_of_absence
+
+MEMORY_FOR_ROOTS = 2 << 30
 
 
 def absent(reason: str) -> None:
@@ -65,9 +68,7 @@ def offline_tarball(shared: Path) -> Path:
         if pip_config.is_file():
             environment["PIP_CONFIG_FILE"] = str(pip_config)
         python = builds.SYSTEM_PYTHON if Path(builds.SYSTEM_PYTHON).exists() else sys.executable
-        done = builds.call(
-            str(builds.PACKAGE / "make-dist"), "--offline", python, DIST=str(folder), **environment
-        )
+        done = builds.call(str(builds.PACKAGE / "make-dist"), "--offline", python, DIST=str(folder), **environment)
         return "" if done.returncode == 0 else f"the wheels cannot be fetched: {done.stdout.strip()[-600:]}"
 
     folder = once(shared, "dist", make)
@@ -82,6 +83,8 @@ def build(shared: Path, offline_tarball: Path) -> Path:
         subprocess.run(["tar", "-xzf", str(offline_tarball), "-C", str(folder), "--strip-components=1"], check=True)
         without_network = ["unshare", "--net"] if os.geteuid() == 0 else []
         done = builds.call(*without_network, "make", "-C", str(folder))
+        # as proof that it runs it has done its duty, and installing does not need it
+        shutil.rmtree(folder / "duoauthproxy-build/environment", ignore_errors=True)
         return "" if done.returncode == 0 else f"make in the tarball failed: {done.stdout}"
 
     return once(shared, "source", make) / "duoauthproxy-build"
@@ -132,13 +135,25 @@ def installed_layer(shared: Path, roots_work: None, build: Path) -> Path:
 
 
 @pytest.fixture
-def new_root(tmp_path: Path, request: pytest.FixtureRequest, roots_work: None) -> Iterator[NewRoot]:
+def roots_folder(tmp_path: Path) -> Iterator[Path]:
+    """Where private roots write: memory where there is enough, since they write much and keep nothing."""
+    memory = Path("/dev/shm")
+    free = os.statvfs(memory) if memory.is_dir() else None
+    if free is None or free.f_bavail * free.f_frsize < MEMORY_FOR_ROOTS:
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="duoproxy-root-", dir=memory, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def new_root(roots_folder: Path, request: pytest.FixtureRequest, roots_work: None) -> Iterator[NewRoot]:
     """Make private roots; they end with the test."""
     made: list[PrivateRoot] = []
 
     def make(*, boot: bool = False, also: str = "", installed: bool = False) -> PrivateRoot:
         layer = request.getfixturevalue("installed_layer") if installed else None
-        root = PrivateRoot(tmp_path / f"root{len(made)}", boot=boot, also=also, start_from=layer)
+        root = PrivateRoot(roots_folder / f"root{len(made)}", boot=boot, also=also, start_from=layer)
         made.append(root)
         return root
 

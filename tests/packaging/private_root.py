@@ -18,6 +18,7 @@ from pathlib import Path
 
 DEADLINE_S = 60.0
 PERIOD_S = 0.05
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CGROUPS = Path("/sys/fs/cgroup")
 
 # The layer is mounted in a mount namespace of its own: nothing has to be unmounted, whatever happens.
@@ -124,7 +125,7 @@ class PrivateRoot:
     def command(self, *command: str) -> list[str]:
         """Give the command line that runs `command` inside, for who starts it by other means."""
         namespaces = ["--mount", "--uts", "--ipc", "--net", "--pid"]
-        return ["nsenter", f"--target={self.leader}", *namespaces, "--root", "--", *command]
+        return [shutil.which("nsenter") or "nsenter", f"--target={self.leader}", *namespaces, "--root", "--", *command]
 
     def run(
         self,
@@ -139,7 +140,11 @@ class PrivateRoot:
         Raises:
             AssertionError: it ended with a status other than 0, and `check`.
         """
-        clean = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "TERM": "dumb"}
+        clean = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "TERM": "dumb",
+        }
         done = subprocess.run(
             self.command(*command),
             input=stdin,
@@ -149,7 +154,7 @@ class PrivateRoot:
             errors="replace",
             timeout=timeout_s,
             cwd="/",
-            env={**clean, "LC_ALL": "C.UTF-8", **(environment or {})},
+            env={**clean, **(environment or {})},
         )
         if check:
             assert done.returncode == 0, f"{' '.join(command)}: status {done.returncode}\n{done.stdout}"
