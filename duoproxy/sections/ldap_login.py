@@ -20,7 +20,7 @@ from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.names import is_at_or_below, looks_like_dn
 from duoproxy.login.duo_stage import stage_event
 from duoproxy.login.ends import accept, reject
-from duoproxy.login.events import StageEvent
+from duoproxy.login.events import Stage, StageEvent
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.flow import run_login
 from duoproxy.login.joined_binds import MIN_KEY_BYTES, JoinedBinds
@@ -150,6 +150,7 @@ class LdapLogins(LoginRecord):
         try:
             user = await self._directory.find(login.attempt.bind.name)
         except PrimaryUnreachable as fault:
+            self._tools(login.request).event(StageEvent(Stage.PRIMARY, False, str(fault)))
             return reject(Cause.PRIMARY_UNREACHABLE, NO_DIRECTORY, str(fault))
         if isinstance(user, NotFound):
             return evolve(login, reason=user.reason)

@@ -214,6 +214,7 @@ def test_outage_of_the_directory_is_unavailable() -> None:
     assert (verdict.code, verdict.text) == (52, "The directory cannot be reached.")
     door.house.directory.unreachable = True
     assert door.bind().code == 52
+    assert [event["status"] for event in door.events] == ["Reject", "Reject"]
 
 
 def test_fault_of_ours_is_other() -> None:
