@@ -32,7 +32,8 @@ An option that keeps its ; has its default. What stands in [main] holds for ever
 the option. More than one section of a kind: [radius_client2], [radius_client3] …
 
 A secret is taken as it stands to the end of the line; or write where it is: file:PATH, env:NAME,
-credential:NAME (systemd). Relative paths start at the folder of this file."""
+credential:NAME (systemd). authproxy_passwd --whole-config encrypts all secrets of this file.
+Relative paths start at the folder of this file."""
 
 _SAMPLE_ROLES = {
     Role.MAIN: "What holds for all sections",

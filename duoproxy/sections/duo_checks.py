@@ -53,9 +53,8 @@ async def _ping(client: DuoClient, server: DuoServerSettings, environment: Envir
 
 async def _check(client: DuoClient, server: DuoServerSettings, environment: Environment) -> list[CheckFinding]:
     """See that the keys are good, and which generation of the API the application may call."""
-    before = client.dialect.generation
     await client.check()
-    if client.dialect.generation is before or client.dialect.generation is not Generation.V1:
+    if server.api_generation != "auto" or client.dialect.generation is not Generation.V1:
         return []
     service, section = service_name(server.api_host), environment.section_name
     what = older_generation(service, server.ikey, section).partition("] ")[2]

@@ -363,6 +363,29 @@ def test_a_clock_that_is_wrong(fresh: World, tmp_path: Path, offset_s: int, dire
     assert run.status == 0
 
 
+def test_an_application_of_the_older_kind_is_well(fresh: World, tmp_path: Path) -> None:
+    """403/40301 for one generation of the API is no fault while the other one answers."""
+    fresh.controls.call("/sandbox/generations", {"refused": {"v2": 403}})
+    run = tool_on(tmp_path, fresh.duo())
+    assert run.tested("radius_server_auto") == [
+        f"[info]  Duo (localhost:{fresh.ports.api}): the application of {IKEY} may not call /auth/v2; /rest/v1 is used "
+        "for it. That is well: applications of older kinds are made so. api_generation = v1 spares the first try.",
+        *NO_SERVER_PROBLEMS,
+    ]
+    assert run.summary()[0] == "[info]  No issues detected"
+
+
+def test_an_application_of_the_wrong_kind(fresh: World, tmp_path: Path) -> None:
+    """Neither generation may be called: Duo's page says which kinds are for this."""
+    fresh.controls.call("/sandbox/generations", {"refused": {"v1": 403, "v2": 403}})
+    run = tool_on(tmp_path, fresh.duo())
+    assert run.tested("radius_server_auto") == [
+        f"[error]  Duo (localhost:{fresh.ports.api}): the application of {IKEY} may not ask for logins. In the Duo "
+        "Admin Panel protect an application of a RADIUS type, and set its ikey and skey in [radius_server_auto].",
+        SERVER_PROBLEMS,
+    ]
+
+
 def test_duo_that_is_down(world: World, tmp_path: Path) -> None:
     """Nothing listens at api_host."""
     port = free_port()
