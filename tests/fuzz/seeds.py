@@ -18,7 +18,7 @@ from duoproxy.radius.attributes import Type, vendor_attribute
 from duoproxy.radius.authenticators import encode_reply, encode_request
 from duoproxy.radius.hiding import encrypt_salted, hide_password
 from duoproxy.radius.packet import Attribute, Code, encode_attributes
-from tests.fuzz.targets import radius_relay
+from tests.fuzz.targets import challenge_answers, radius_relay
 from tests.unit.radius import vectors
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
@@ -60,6 +60,7 @@ def _packets() -> Seeds:
             "status-server": b"\1" + b"\x0c" + head[1:],
         },
         "login_exchange": replies,
+        **_relayed_logins(),
         "packet_info": {
             "four": b"\0" + bytes((2, 0, 0, 0)) + bytes((127, 0, 0, 1)) * 2,
             "six": b"\1" + bytes.fromhex("20010db8000000000000000000000001") + bytes((2, 0, 0, 0)),
@@ -69,6 +70,41 @@ def _packets() -> Seeds:
         "radius_upstream": {
             **{name: b"\0" + value for name, value in replies.items()},
             "accept": b"\1" + encode_reply(Code.ACCESS_ACCEPT, 7, AUTHENTICATOR, _reply(SECRET, AUTHENTICATOR), SECRET),
+        },
+    }
+
+
+def _relayed_logins() -> Seeds:
+    """Proofs as devices send them, and whole logins: password, token, then what Duo wants."""
+    challenge, ours = vendor_attribute(MICROSOFT, 11, AUTHENTICATOR), challenge_answers
+    password, token, push, code = ours.PASSWORD.encode(), ours.TOKEN.encode(), b"push", ours.CODE.encode()
+
+    def said(*requests: tuple[int, int, bytes]) -> bytes:
+        made = [bytes((where, kind)) + text for where, kind, text in requests]
+        return b"".join(bytes((len(one),)) + one for one in made)
+
+    return {
+        "radius_credentials": {
+            "chap": b"\0" + encode_attributes([(Type.CHAP_PASSWORD, bytes(17))]),
+            "chap-challenge": b"\0" + encode_attributes([(Type.CHAP_PASSWORD, bytes(17)), (Type.CHAP_CHALLENGE, b"c")]),
+            "ms-chap": b"\0" + encode_attributes([vendor_attribute(MICROSOFT, 1, bytes(50)), challenge]),
+            "ms-chap-v2": b"\0" + encode_attributes([vendor_attribute(MICROSOFT, 25, bytes(50)), challenge]),
+            "change": b"\0"
+            + encode_attributes(
+                [vendor_attribute(MICROSOFT, 27, bytes(68)), challenge, vendor_attribute(MICROSOFT, 6, bytes(200))]
+            ),
+            "half": b"\0" + encode_attributes([vendor_attribute(MICROSOFT, 25, bytes(50))]),
+            "two": b"\0" + encode_attributes([(Type.CHAP_PASSWORD, bytes(17)), (Type.USER_PASSWORD, bytes(16))]),
+        },
+        "challenge_answers": {
+            "auto": b"\0" + said((0, 0, password), (4, 0, token)),
+            "prompt": b"\2" + said((0, 0, password), (4, 0, token), (4, 0, push)),
+            "code": b"\2" + said((2, 0, password), (6, 0, token), (6, 0, b"000000"), (6, 0, code)),
+            "proof": b"\0" + said((0, 7, b""), (4, 0, token)),
+            "stolen": b"\2" + said((0, 0, password), (5, 0, token), (6, 0, token), (12, 0, bytes(16)), (4, 0, token)),
+            "again": b"\0" + said((0, 0, password), (4, 0, token), (8, 0, token), (8, 0, push)),
+            "late": b"\0" + said((0, 0, password), (255, 0, b""), (255, 0, b""), (4, 0, token)),
+            "appended": b"\1" + said((0, 0, password + b"," + code), (4, 0, token)),
         },
     }
 
