@@ -14,7 +14,7 @@ from duoproxy.radius.hiding import decrypt_salted, encrypt_salted, hide_password
 from duoproxy.radius.packet import Attribute, Code, Packet
 from duoproxy.radius.relay import PassThrough
 from duoproxy.testing import ALLOWED, ASK, DENIED, FakeSecondFactor
-from tests.twisted.radius_fakes import SECRET, signed_reply
+from tests.twisted.radius_fakes import SECRET, signed_reply, unsigned_reply
 from tests.twisted.relay_case import (
     CHAP,
     FIRST,
@@ -411,6 +411,43 @@ class AbuseTests(RelayCase):
         self.assertEqual(self.answers(request), [])
         self.upstream.sockets[0].deliver(signed_reply(3, sent, [], UPSTREAM_SECRET), destination)
         self.assertEqual([reply.code for reply in self.answers(request)], [Code.ACCESS_REJECT])
+
+    def test_an_upstream_that_signed_once_is_not_believed_unsigned(self) -> None:
+        """§4c 15: neither a challenge nor an accept; the login goes on to the next server, which signs."""
+
+        def script(request: Packet) -> tuple[int, list[Attribute]] | None:
+            return None if silenced and self.upstream.requests[-1][1] == FIRST else token(request)
+
+        silenced: list[int] = []
+        self.begin(script)
+        self.ask(PASSWORD)
+        silenced.append(1)
+        request = self.send(PASSWORD)
+        sent = self.upstream.sockets[0].sent[-1][0]
+        for code in (11, 2):
+            forged = unsigned_reply(code, sent, [(int(Type.STATE), b"one")], UPSTREAM_SECRET)
+            self.upstream.sockets[0].deliver(forged, FIRST)
+        self.assertEqual(self.answers(request), [])
+        self.clock.pump([1.0] * 4)
+        [reply] = self.answers(request)
+        self.assertEqual((text_of(reply), self.upstream.requests[-1][1]), ("Code one", SECOND))
+
+    def test_a_state_from_before_a_restart_is_a_reject(self) -> None:
+        """§4c 20: at a proxy that never gave it, too; nothing goes upstream."""
+        state = state_of(self.ask(PASSWORD))
+        self.begin(token)
+        self.assertEqual(self.ask(b"111", state).code, Code.ACCESS_REJECT)
+        self.assertEqual(self.upstream.requests, [])
+
+    def test_a_passcode_in_a_second_login_is_judged_by_duo_again(self) -> None:
+        """§4c 23: no answer of Duo's counts twice."""
+        self.begin(token, dialogue=DialogueOptions(same_answer_means_auto=False))
+        for verdict in (ALLOWED, DENIED):
+            self.duo.auth_answer = verdict
+            prompt = self.ask(b"222", state_of(self.ask(b"111", state_of(self.ask(PASSWORD)))))
+            last = self.ask(b"424242", state_of(prompt))
+            self.assertEqual(last.code == Code.ACCESS_ACCEPT, verdict is ALLOWED)
+        self.assertEqual(len(self.duo.asked), 2)
 
     def test_one_approval_is_one_login(self) -> None:
         """§4c 23, 24: an approval of one login lets no other in; each has a question of its own."""
