@@ -171,11 +171,12 @@ class RadiusClient(ClientSection):
                 "kind of login cannot relay it: let it check the password alone, without a second question"
             )
             text = b"".join(all_values(reply.packet.attributes, Type.REPLY_MESSAGE)).decode("utf-8", "replace")
-            question = PrimaryQuestion(text, lambda answer: self._ask(answer, reply), reply)
+            question = PrimaryQuestion(text or _NO_TEXT, lambda answer: self._ask(answer, reply), reply)
             return PrimaryOutcome(False, reason, question=question)
         return PrimaryOutcome(False, f"RADIUS server {reply.host} answered with the unknown code {code}")
 
 
+_NO_TEXT = "The server asks for another answer: "
 _NAS_ADDRESSES = frozenset({int(Type.NAS_IP_ADDRESS), int(Type.NAS_IPV6_ADDRESS)})
 
 

@@ -18,8 +18,9 @@ from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
 from duoproxy.login.auto_backoff import AutoBackoff
 from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER
-from duoproxy.login.outcome import PrimaryOutcome
+from duoproxy.login.outcome import PrimaryOutcome, PrimaryQuestion
 from duoproxy.login.policy import Failmode, LoginPolicy, PrimaryDown
+from duoproxy.login.request import LoginRequest
 from duoproxy.net.eap_server import STOP_WAITS_FOR_RESPONSE_S, EapServer
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer
@@ -246,6 +247,34 @@ class EapLoginTests(SynchronousTestCase):
         refused = self.reply_to(changed)
         assert refused is not None
         self.assertEqual(refused.code, Code.ACCESS_REJECT)
+
+    def test_what_the_primary_asks_is_asked_inside_the_tunnel(self) -> None:
+        """GTC once more for each question, then the prompt for the factor; nobody has proven anything before."""
+        asked: list[LoginRequest] = []
+
+        class Asking(FakePrimary):
+            async def authenticate(self, request: LoginRequest) -> PrimaryOutcome:
+                question = PrimaryQuestion("Code of your token: ", self.token)
+                return PrimaryOutcome(False, "asks", question=question)
+
+            async def token(self, request: LoginRequest) -> PrimaryOutcome:
+                asked.append(request)
+                return PrimaryOutcome(request.password == Secret("111"), "wrong token")
+
+        self.primary = Asking(PASSWORD)
+        for version in (0, 1):
+            self.begin()
+            reply, _ = self.log_in(PASSWORD, "111", "push", version=version)
+            assert reply is not None
+            self.assertEqual(reply.code, Code.ACCESS_ACCEPT)
+            self.assert_keys(reply, self.last_request)
+            self.assertEqual(self.peer.prompts[1], b"Code of your token: ")
+            self.assertEqual(len(self.peer.prompts), 3)
+        self.assertEqual([request.username for request in asked], ["alice"] * 2)
+        reply, log = self.log_in(PASSWORD, "999")
+        assert reply is not None
+        self.assertEqual((reply.code, len(self.duo.asked)), (Code.ACCESS_REJECT, 2))
+        self.assertIn("cause=password-refused", log)
 
     def test_a_wrong_password_is_an_eap_failure_and_nothing_beside_it(self) -> None:
         """One attribute, and the signature; Duo is not asked."""
