@@ -160,7 +160,7 @@ def uses_of(program: str) -> list[tuple[Path, list[str]]]:
 
 def test_every_make_verb_that_docs_name_is_one() -> None:
     """Names of the Makefile."""
-    verbs = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    verbs = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = [(name_of(page), words[0]) for page, words in uses_of("make") if words and "=" not in words[0]]
     assert [use for use in named if use[1] not in verbs] == []
     assert named
