@@ -19,16 +19,27 @@ from duoproxy.sections.checks import Check, CheckFinding, CheckLevel
 from duoproxy.sections.contracts import Environment
 
 
-def certificate_check(certs: Path, pkey: Path, environment: Environment) -> Check:
-    """Say how long a certificate lasts, and whether its key fits."""
+def certificate_check(
+    certs: Path, pkey: Path, environment: Environment, names: tuple[str, str] = ("certs", "pkey")
+) -> Check:
+    """Say how long a certificate lasts, and whether its key fits.
+
+    Args:
+        certs: the file of the certificate and its chain.
+        pkey: the file of its key.
+        environment: of the section.
+        names: the options that name the two files.
+    """
 
     async def run() -> Sequence[CheckFinding]:
         try:
             certificate = load_server_certificate(certs, pkey)
         except CertificateFault as fault:
-            return [CheckFinding(CheckLevel.ERROR, f"{fault.option}: {fault.what}", fault.remedy)]
+            option = names[0] if fault.option == "certs" else names[1]
+            return [CheckFinding(CheckLevel.ERROR, f"{option}: {fault.what}", fault.remedy)]
         days = certificate.days_left(environment.wall_clock())
         level = CheckLevel.WARNING if days <= REMINDER_DAYS else CheckLevel.INFO
-        return [CheckFinding(level, expiry_sentence(days, environment.section_name))]
+        sentence = expiry_sentence(days, environment.section_name).replace("in certs of", f"in {names[0]} of", 1)
+        return [CheckFinding(level, sentence)]
 
     return Check("certificate", run)

@@ -160,7 +160,8 @@ class LdapServerAuto(ServerSection):
         settings, environment = self.settings, self.environment
         checks = list(duo_checks(settings, environment))
         if settings.ssl_cert_path is not None and settings.ssl_key_path is not None:
-            checks.insert(0, certificate_check(settings.ssl_cert_path, settings.ssl_key_path, environment))
+            names = ("ssl_cert_path", "ssl_key_path")
+            checks.insert(0, certificate_check(settings.ssl_cert_path, settings.ssl_key_path, environment, names))
         return checks
 
     async def _judge(self, attempt: BindAttempt) -> BindVerdict:
