@@ -15,6 +15,7 @@ from duoproxy.errors import ListenError
 from duoproxy.net.udp import bind_udp
 from duoproxy.sections.checks import CheckFinding, CheckLevel
 from duoproxy.service.places import Places, default_configuration
+from duoproxy.tools.file_checks import service_account
 from duoproxy.tools.port_holders import Holder, Process, configuration_of, port_holders, process
 
 _NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM})
@@ -90,7 +91,9 @@ def _taken(transport: str, port: int, where: str, configuration: Path) -> Sequen
 
 
 def _is_ours(holder: Holder, configuration: Path) -> bool:
-    """Whether the service of this file has the socket."""
+    """Whether the service of this file has the socket; what another account runs under its name is not it."""
+    if holder.uid not in _accounts(configuration):
+        return False
     if any(_serves(one, configuration) for one in holder.processes):
         return True
     running = service_process(configuration)
@@ -99,6 +102,13 @@ def _is_ours(holder: Holder, configuration: Path) -> bool:
     with contextlib.suppress(OSError):  # the names are hidden from us; accounts are not
         return holder.uid == os.stat(f"/proc/{running.pid}").st_uid
     return False
+
+
+def _accounts(configuration: Path) -> set[int]:
+    """Who may run the service: root, the account of the service, and whoever asks."""
+    places = Places(configuration)
+    service = service_account(places.run_folder, places.log_folder)
+    return {0, os.geteuid(), *([service.uid] if service is not None else [])}
 
 
 def _serves(found: Process, configuration: Path) -> bool:
