@@ -15,7 +15,14 @@ from duoproxy.config.validate import Configuration, Reach, check_configuration, 
 from duoproxy.sections.registry import load_registry
 from duoproxy.service.options import Options
 from duoproxy.tools.authproxyctl import main as authproxyctl
+from duoproxy.tools.connectivity import main as connectivity
+from duoproxy.tools.explain import main as explain
+from duoproxy.tools.foreground import main as foreground
 from duoproxy.tools.login import main as duoproxy_login
+from duoproxy.tools.passwd import main as passwd
+from duoproxy.tools.primary_only import main as primary_only
+from duoproxy.tools.support import main as support
+from duoproxy.tools.update_sso_enrollment_code import main as update_sso_enrollment_code
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -95,10 +102,11 @@ def test_the_page_of_a_recipe_shows_the_same(tmp_path: Path, recipe: Path) -> No
     claim = f"This is [{name_of(recipe)}]"
     pages = [page for page in PAGES if claim in text_of(page)]
     assert len(pages) == 1
-    shown = tmp_path / "authproxy.cfg"
+    shown, copy = tmp_path / "authproxy.cfg", tmp_path / recipe.name  # in one folder, for names of files in them
     behind = text_of(pages[0]).partition(claim)[2]
     shown.write_text(next(block for found, block in FENCE.findall(behind) if found == "ini"), encoding="utf-8")
-    assert settings_of(shown) == settings_of(recipe)
+    copy.write_text(text_of(recipe), encoding="utf-8")
+    assert settings_of(shown) == settings_of(copy)
 
 
 def slug(heading: str) -> str:
@@ -178,14 +186,29 @@ def test_every_use_of_authproxyctl_is_one_that_it_knows() -> None:
     for page, (verb, *rest) in uses:
         if verb in ("--help", "-h"):
             continue
-        assert verb in authproxyctl.commands or verb in PLANNED_VERBS, f"{page}: authproxyctl {verb}"
-        if verb in authproxyctl.commands:
-            assert unknown_options(authproxyctl.commands[verb], rest) == [], f"{page}: authproxyctl {verb}"
+        assert verb in authproxyctl.commands, f"{page}: authproxyctl {verb}"
+        assert unknown_options(authproxyctl.commands[verb], rest) == [], f"{page}: authproxyctl {verb}"
     assert uses
 
 
-# docs/how-to/migrate-from-duo-authproxy.md says that these are missing.
-PLANNED_VERBS = {"start", "stop", "status"}
+TOOLS: dict[str, click.Command] = {
+    "authproxy": foreground,
+    "authproxy_connectivity_tool": connectivity,
+    "authproxy_passwd": passwd,
+    "authproxy_primary_only": primary_only,
+    "authproxy_support": support,
+    "authproxy_update_sso_enrollment_code": update_sso_enrollment_code,
+    "duoproxy-explain": explain,
+}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_every_use_of_another_tool_is_one_that_it_knows(tool: str) -> None:
+    """Its options, and those of its commands."""
+    commands = [TOOLS[tool], *getattr(TOOLS[tool], "commands", {}).values()]
+    known = {name for command in commands for parameter in command.params for name in parameter.opts}
+    options = {word for _, words in uses_of(tool) for word in words if word.startswith("-")}
+    assert options - known - {"-h", "--help"} == set()
 
 
 def test_every_use_of_duoproxy_login_is_one_that_it_knows() -> None:
