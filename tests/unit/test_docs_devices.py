@@ -12,7 +12,17 @@ FOLDER = ROOT / "docs/how-to"
 TABLE = (ROOT / "docs/README.md").read_text(encoding="utf-8").partition("| device |")[2].partition("\n\n")[0]
 DEVICES = sorted(set(re.findall(r"\(how-to/([a-z-]+)\.md\)", TABLE)))
 # What the guides of Duo's product have a page for; a page may serve several.
-GUIDES = ("RRAS", "NetMotion", "ASA", "FTD", "GlobalProtect", "FortiGate", "NetScaler", "OPNsense", "pfSense")
+GUIDES: tuple[str, ...] = (
+    "RRAS",
+    "NetMotion",
+    "ASA",
+    "FTD",
+    "GlobalProtect",
+    "FortiGate",
+    "NetScaler",
+    "OPNsense",
+    "pfSense",
+)
 GUIDES += ("OpenVPN", "ocserv", "strongSwan", "sshd")
 
 
