@@ -107,25 +107,32 @@ def doubts(certificate: ServerCertificate, now_utc_s: float) -> Iterator[tuple[s
     yield from _doubts_about_chain(certificate.chain)
 
 
-def expiry_sentence(days: int, section: str) -> str:
-    """Say how long the certificate lasts, with the remedy when that is short."""
+def expiry_sentence(days: int, section: str, option: str = "certs") -> str:
+    """Say how long the certificate that an option names lasts, with the remedy when that is short."""
     if days < 0:
         return (
-            f"The certificate in certs of [{section}] has expired: clients that check it refuse every login. Renew it, "
-            "and restart the proxy."
+            f"The certificate in {option} of [{section}] has expired: clients that check it refuse every login. "
+            "Renew it, and restart the proxy."
         )
     if days <= REMINDER_DAYS:
-        return f"The certificate in certs of [{section}] ends in {days} days. Renew it, and restart the proxy."
-    return f"The certificate in certs of [{section}] is valid for {days} more days."
+        return f"The certificate in {option} of [{section}] ends in {days} days. Renew it, and restart the proxy."
+    return f"The certificate in {option} of [{section}] is valid for {days} more days."
 
 
 class ExpiryNotice:
     """Tells at the start how long the certificate lasts, and daily once that is `REMINDER_DAYS` or less."""
 
     def __init__(
-        self, certificate: ServerCertificate, section: str, reactor: Any, wall_clock: Callable[[], float], log: Logger
+        self,
+        certificate: ServerCertificate,
+        section: str,
+        reactor: Any,
+        wall_clock: Callable[[], float],
+        log: Logger,
+        option: str = "certs",
     ) -> None:
-        """Prepare; `reactor` is `IReactorTime`, `wall_clock` seconds since 1970, UTC."""
+        """Prepare; `reactor` is `IReactorTime`, `wall_clock` seconds since 1970, UTC; `option` names the file."""
+        self._option = option
         self._certificate = certificate
         self._section = section
         self._reactor = reactor
@@ -149,7 +156,7 @@ class ExpiryNotice:
     def _tell(self, always: bool = False) -> None:
         self._next = self._reactor.callLater(DAY_S, self._tell)
         days = self.days_left()
-        sentence = expiry_sentence(days, self._section)
+        sentence = expiry_sentence(days, self._section, self._option)
         if days <= REMINDER_DAYS:
             self._log.warn("{sentence}", sentence=sentence)
         elif always:

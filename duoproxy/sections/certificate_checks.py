@@ -39,7 +39,6 @@ def certificate_check(
             return [CheckFinding(CheckLevel.ERROR, f"{option}: {fault.what}", fault.remedy)]
         days = certificate.days_left(environment.wall_clock())
         level = CheckLevel.WARNING if days <= REMINDER_DAYS else CheckLevel.INFO
-        sentence = expiry_sentence(days, environment.section_name).replace("in certs of", f"in {names[0]} of", 1)
-        return [CheckFinding(level, sentence)]
+        return [CheckFinding(level, expiry_sentence(days, environment.section_name, names[0]))]
 
     return Check("certificate", run)

@@ -101,7 +101,12 @@ class LdapServerAuto(ServerSection):
             raise ListenError(str(fault)) from None
         environment = self.environment
         self._expiry = ExpiryNotice(
-            certificate, environment.section_name, environment.reactor, environment.wall_clock, self._log
+            certificate,
+            environment.section_name,
+            environment.reactor,
+            environment.wall_clock,
+            self._log,
+            "ssl_cert_path",
         )
 
     async def start(self) -> None:

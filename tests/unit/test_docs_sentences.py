@@ -19,6 +19,7 @@ from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
 from duoproxy.ldap import refusals
 from duoproxy.net import eap_sentences as eap
 from duoproxy.net import ldap_sentences as ldap
+from duoproxy.net import ldap_server_sentences as ldap_client
 from duoproxy.net import radius_sentences as radius
 from duoproxy.net.server_certificates import expiry_sentence
 from duoproxy.net.tls import CertificateRefused
@@ -29,6 +30,7 @@ PAGES = sorted((ROOT / "docs").rglob("*.md"))
 TROUBLESHOOT = ROOT / "docs/how-to/troubleshoot.md"
 
 SERVER, CLIENT, DEVICE, UPSTREAM = "radius_server_auto", "radius_client", "10.1.2.20", "10.1.2.10:1812"
+APPLICATION = "10.1.2.40"
 EAP_SERVER, LOGIN_ID = "radius_server_eap", "5f2a91c07e"
 IKEY, API_HOST = "DIXXXXXXXXXXXXXXXXXX", "api-XXXXXXXX.duosecurity.com"
 SERVICE = duo.service_name(API_HOST)
@@ -45,14 +47,14 @@ def _refusal(status: int, code: int = 0) -> str:
 
 _UNTRUSTED = duo.untrusted_certificate("CN=Gateway CA", "the certificate of its issuer is not known")
 
-DIRECTORY = "dc1.corp.example:389"
+DIRECTORY, LDAPS_DIRECTORY = "dc1.corp.example:389", "dc1.corp.example:636"
 AD_SAYS = "80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {}, v4563"
 _UNKNOWN_AUTHORITY = CertificateRefused("CN=Corp CA", "the certificate of its issuer is not known")
 
 
-def _directory(clauses: ldap.Clauses) -> str:
+def _directory(clauses: ldap.Clauses, directory: str = DIRECTORY) -> str:
     """As the line of a login has it behind the bar."""
-    return str(PrimaryUnreachable(f"directory {DIRECTORY}", *clauses))
+    return str(PrimaryUnreachable(f"directory {directory}", *clauses))
 
 
 def _refused_with(code: str) -> str:
@@ -76,6 +78,12 @@ DIRECTORY_SENTENCES = (
     eap.gave_up_before_the_answer(LOGIN_ID, DEVICE, 31),
     eap.perhaps_gave_up_before_the_refusal(LOGIN_ID, DEVICE, 60),
     eap.began_again_before_the_answer(LOGIN_ID, DEVICE, 15),
+    ldap_client.ldap_client_too_many(APPLICATION, 4_096),
+    ldap_client.ldap_client_fault(APPLICATION, "an LDAP message begins with 0x30, not 0x16 (this looks like TLS)"),
+    ldap_client.ldap_client_early_octets(APPLICATION, 40),
+    ldap_client.ldap_client_no_directory(
+        APPLICATION, _directory(ldap.connect_timeout(10, 636), "dc1.corp.example:636")
+    ),
     expiry_sentence(12, EAP_SERVER),
     expiry_sentence(-1, EAP_SERVER),
     "{}. {}.".format(*ldap.group_missing("CN=VPN Users,OU=Groups,DC=corp,DC=example")),
@@ -230,7 +238,7 @@ def test_a_sentence_stands_literally_in_troubleshoot(sentence: str) -> None:
     assert any(sentence in line for line in lines), sentence
 
 
-SENTENCE_MODULES = {"radius": radius, "duo": duo, "ldap": ldap, "eap": eap}
+SENTENCE_MODULES = {"radius": radius, "duo": duo, "ldap": ldap, "ldap_client": ldap_client, "eap": eap}
 WORDS_INSIDE = {"ldap.system_words"}
 """What is no sentence, but stands in one."""
 
