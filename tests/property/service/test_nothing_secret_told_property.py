@@ -32,7 +32,7 @@ SHARED, AUTHENTICATOR = b"the secret of a device", bytes(range(16))
 PHONE_NUMBER, ENROLL_LINK = "+49-30-901820", "https://enroll.example/?code=9f8e7d6c"
 CLIENT_IP = AttributeId(0, Type.CALLING_STATION_ID)
 
-secrets = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), max_size=20).map(lambda text: f"Zq7#{text}")
+secrets = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=20).map(lambda text: f"Zq7#{text}")
 preauths = st.sampled_from(list(PreauthResult)).map(
     lambda result: Preauth(
         result,

@@ -28,8 +28,8 @@ def judged(octets: bytes, authority: Authority = DUO) -> Judgement | None:
 
 def connect(target: str, more: str = "") -> bytes:
     """A CONNECT as curl writes it."""
-    head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: curl\r\nProxy-Connection: Keep-Alive\r\n{more}\r\n"
-    return head.encode("latin-1")
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", "User-Agent: curl", "Proxy-Connection: Keep-Alive"]
+    return ("\r\n".join([*lines, more]) + "\r\n").encode("latin-1")
 
 
 @pytest.mark.parametrize("target", ["api-1.duosecurity.com:443", "API-1.DuoSecurity.com:443"])
