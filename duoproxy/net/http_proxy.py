@@ -116,21 +116,25 @@ class HttpProxy(Factory):
         """Let a client in, or say in the log why not; nothing is read of one that may not use this proxy."""
         address = plain_address(addr.host)
         if not self.rules.may_use(address):
-            self.refused(address, "its address may not use this proxy; client_ip names those that may")
+            self.refused(address, "stranger", "its address may not use this proxy; client_ip names those that may")
             return None
         if not self.share.admit(address):
-            self.refused(address, f"it has its share of the {MAX_CONNECTIONS} connections that this proxy serves")
+            what = f"it has its share of the {MAX_CONNECTIONS} connections that this proxy serves"
+            self.refused(address, "full", what)
             return None
         return ClientConnection(self, address)
 
-    def refused(self, address: str, what: str) -> None:
-        """Log that a client got no tunnel, once a minute for each client and reason."""
+    def refused(self, address: str, fact: str, what: str) -> None:
+        """Log that a client got no tunnel, once a minute for each client and `fact`.
+
+        What it asked for is no part of the fact: who asks for something else each time must not get a line for each.
+        """
         section = self.rules.section_name
 
         def sentence() -> str:
             return f"[{section}] refused {address}: {what}."
 
-        self.limited_log.warn(what, address, sentence)
+        self.limited_log.warn(fact, address, sentence)
 
 
 class ClientConnection(Protocol):
@@ -249,7 +253,7 @@ class ClientConnection(Protocol):
     def _refuse(self, refusal: Refusal) -> None:
         if self._phase is Phase.CLOSING:
             return
-        self._proxy.refused(self._address, refusal.what)
+        self._proxy.refused(self._address, str(refusal.status), refusal.what)
         way, self._way = self._way, None
         self._tcp().write(refusal_octets(refusal))
         self._close_politely()

@@ -152,6 +152,14 @@ class HttpProxyTests(SynchronousTestCase):
         what = "it asked for evil.example:443; only api-1.duosecurity.com:443 is relayed"
         self.assertEqual(self.lines, [f"[http_proxy] refused 10.0.0.1: {what}."])
 
+    def test_who_asks_for_something_else_each_time_gets_one_line(self) -> None:
+        """Neither the log nor what is counted for it grows with what a client makes up."""
+        for number in range(2000):
+            client = self._let_in()
+            client.protocol.dataReceived(b"CONNECT evil%d.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n" % number)
+        self.assertEqual(len(self.lines), 1)
+        self.assertEqual(dict(self.proxy.limited_log.counts), {"403": 2000})
+
     def test_octets_while_the_way_opens_are_refused(self) -> None:
         """A client that does not wait for its 200 gets no tunnel, and the way out is given up."""
         client = self._let_in()
