@@ -260,15 +260,13 @@ def test_attributes_of_the_request_reach_freeradius_when_they_are_named(
 
 
 def test_a_challenge_is_never_a_success(proxy: Proxy) -> None:
-    """An Access-Challenge of FreeRADIUS becomes a Reject without its State, nobody is asked, and the log says why."""
+    """An Access-Challenge of FreeRADIUS is a question for the device, with a State of ours; nobody gets a push."""
     answer = proxy.ask("challenged", "quizzed")
-    assert answer.code == "Access-Reject", answer.output
-    assert without(answer, "Message-Authenticator") == []
+    assert answer.code == "Access-Challenge", answer.output
+    assert answer.values("Reply-Message") == ["Enter the code"]
+    assert answer.values("State") != ["0x01020304"]
     assert proxy.pushes("quizzed") == 0
-    assert proxy.end_of_login("quizzed").endswith(
-        "| RADIUS server 127.0.0.1 answered with an Access-Challenge, which is never a success: let it check the "
-        "password alone (PAP), without a second question"
-    )
+    proxy.wait_for_line("'quizzed' is shown a question of [radius_client13].")
 
 
 # ── passwords ──────────────────────────────────────────────────────────────────────────────────────────────────────
