@@ -188,12 +188,15 @@ class RadiusUpstream:
                 self._sources.release(question.taken, question.endpoint)
 
     async def _answers_status(self, index: int) -> bool:
-        """Send Status-Server to one server. Source: RFC 5997 §3, §4.2."""
+        """Send Status-Server to one server; one that cannot be sent has no answer. Source: RFC 5997 §3, §4.2."""
         endpoint = await self._endpoint(self._hosts[index])
         if endpoint is None or self._stopped:
             return False
         with self._new_exchange() as exchange:
-            question = self._question(index, endpoint, exchange, _identity, Code.STATUS_SERVER)
+            try:
+                question = self._question(index, endpoint, exchange, _identity, Code.STATUS_SERVER)
+            except PrimaryUnreachable:
+                return False
             schedule = Retransmission([index], STATUS_TRIES, STATUS_WAIT_S)
             await question.ask(schedule, lambda asking: self._sources.send(asking.taken, asking))
         return exchange.reply is not None

@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from duoproxy.net.host_health import HostHealth, Turn
+from duoproxy.net.host_health import LONGEST_REST_S, HostHealth, Turn
 
 STATUS_TRIES: Final = 2
 STATUS_WAIT_S: Final = 2.0
@@ -45,6 +45,7 @@ class StatusWatch:
         self._timers: dict[int, IDelayedCall] = {}
         self._asking: dict[int, Deferred[None]] = {}
         self._unanswered: Counter[int] = Counter()
+        self._stopped = False
 
     def learn(self, index: int) -> None:
         """Find out whether a server that is well answers Status-Server."""
@@ -61,6 +62,7 @@ class StatusWatch:
 
     def stop(self) -> None:
         """Ask nothing more."""
+        self._stopped = True
         for timer in self._timers.values():
             if timer.active():
                 timer.cancel()
@@ -78,7 +80,12 @@ class StatusWatch:
         asking.addCallback(lambda _: self._ended(index))
 
     def _ended(self, index: int) -> None:
+        """Whatever became of the question: a watched server that rests is asked again, for no login will ask it."""
         del self._asking[index]
+        timer = self._timers.get(index)
+        waits = timer is not None and timer.active()
+        if not (self._stopped or waits or self._health.resting_until(index) is None):
+            self.rests(index, LONGEST_REST_S)
 
     async def _learn(self, index: int) -> None:
         self._health.watch(index, watched=await self._ask(index))

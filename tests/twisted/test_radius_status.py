@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.task import Clock
 
+from duoproxy.net.host_health import LONGEST_REST_S
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_status import PATIENCE, STATUS_TRIES
 from duoproxy.radius.authenticators import MessageAuthenticator, check_message_authenticator
@@ -130,6 +131,32 @@ class StatusTests(UpstreamCase):
         self.deliver(unsigned_reply(2, octets, (), b"one"), destination)
         reply = self.successResultOf(asking)
         self.assertIsInstance(reply, UpstreamReply)
+
+    def test_a_question_that_could_not_be_sent_is_put_again(self) -> None:
+        """While a flood of logins takes every Identifier nothing can be asked; the server is not forgotten for that."""
+        self.start(FIRST)
+        self.first_fails()
+        flood = self.patch(self.upstream._sources, "take", lambda _: None)
+        self.wait(12.1)
+        flood.restore()
+        self.assertEqual(self.codes(), [])
+        self.wait(24.1)
+        self.assertEqual(self.codes(), [(Code.STATUS_SERVER, FIRST)])
+        self.answer_status()
+        self.ask()
+        self.assertEqual(self.sent()[1], FIRST)
+
+    def test_a_fault_in_asking_does_not_put_a_server_away_for_ever(self) -> None:
+        """It is told of, and the server is asked again after the longest rest."""
+        self.start(FIRST)
+        self.first_fails()
+        fault = self.patch(self.upstream._watch, "_ask", lambda index: 1 / 0)
+        self.wait(12.1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        fault.restore()
+        self.wait(LONGEST_REST_S)
+        self.assertEqual(self.codes(), [(Code.STATUS_SERVER, FIRST)])
+        self.answer_status()
 
     def test_a_stop_ends_it(self) -> None:
         """Nothing is sent and no timer runs afterwards."""
