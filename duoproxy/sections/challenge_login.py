@@ -164,12 +164,15 @@ class ChallengeLogins(RadiusLogins):
             device = one.request.device
             self._limited.warn("evicted", device, lambda: sentences.challenge_given_up(device, self._max_open))  # noqa: B023
             self._abandon(one)
+        login_id = conversation.request.login_id
+        what = "a prompt" if proven else f"a question of [{self._settings.client_section}]"
         self._log.info(
             "Login {login_id}: {user!r} is shown {what}.",
-            login_id=conversation.request.login_id,
+            login_id=login_id,
             user=conversation.request.username,
-            what="a prompt" if proven else f"a question of [{self._settings.client_section}]",
+            what=what,
         )
+        self._environment.login_step(login_id, f"The user is shown {what}.")
         return state
 
     def _question(self, upstream: UpstreamReply, answered: ReceivedRequest, proof: bool) -> list[Attribute]:
