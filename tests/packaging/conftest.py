@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,12 +62,11 @@ def offline_tarball(shared: Path) -> Path:
     """The source tarball with its wheels, as `make dist-offline` writes it."""
 
     def make(folder: Path) -> str:
-        environment = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        pip_config = Path.home() / ".config/pip/pip.conf"
-        if pip_config.is_file():
-            environment["PIP_CONFIG_FILE"] = str(pip_config)
-        python = builds.SYSTEM_PYTHON if Path(builds.SYSTEM_PYTHON).exists() else sys.executable
-        done = builds.call(str(builds.PACKAGE / "make-dist"), "--offline", python, DIST=str(folder), **environment)
+        # the way to a package index is this machine's own: settings of pip, proxies, authorities
+        way = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL", "MAKE"))}
+        done = builds.call(
+            str(builds.PACKAGE / "make-dist"), "--offline", builds.SYSTEM_PYTHON, **{**way, "DIST": str(folder)}
+        )
         return "" if done.returncode == 0 else f"the wheels cannot be fetched: {done.stdout.strip()[-600:]}"
 
     folder = once(shared, "dist", make)

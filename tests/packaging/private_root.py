@@ -106,7 +106,7 @@ class PrivateRoot:
 
     def _find_leader(self) -> int:
         """Find the first process inside; nspawn has a child for mounts, too, that ends."""
-        for _ in _until(DEADLINE_S):
+        for _ in until(DEADLINE_S):
             if self._nspawn.poll() is not None:
                 raise OSError(f"systemd-nspawn cannot run here: {self._log.read_text(errors='replace').strip()}")
             for pid in _children(self._nspawn.pid):
@@ -116,7 +116,7 @@ class PrivateRoot:
         raise OSError(f"systemd-nspawn did not start: {self._log.read_text(errors='replace').strip()}")
 
     def _wait_for_systemd(self) -> None:
-        for _ in _until(DEADLINE_S):
+        for _ in until(DEADLINE_S):
             answer = self.run("systemctl", "is-active", _NAME, check=False)
             if answer.stdout.strip() == "active":
                 return
@@ -210,7 +210,8 @@ def why_not(folder: Path) -> str:
     return ""
 
 
-def _until(seconds: float) -> Iterator[None]:
+def until(seconds: float) -> Iterator[None]:
+    """Come round again and again, with short pauses, until the time is over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         yield
@@ -252,7 +253,7 @@ def _remove_cgroup(cgroup: Path) -> None:
     for folder in sorted((path for path in cgroup.rglob("*") if path.is_dir()), reverse=True):
         with contextlib.suppress(OSError):
             folder.rmdir()
-    for _ in _until(2):
+    for _ in until(2):
         try:
             cgroup.rmdir()
         except FileNotFoundError:

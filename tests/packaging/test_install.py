@@ -10,7 +10,7 @@ import pytest
 from tests.packaging import builds
 from tests.packaging.builds import BASE
 from tests.packaging.conftest import NewRoot
-from tests.packaging.private_root import PrivateRoot
+from tests.packaging.private_root import PrivateRoot, until
 
 # the first of them builds what all install
 pytestmark = [
@@ -191,3 +191,53 @@ def test_uninstalling_keeps_configuration_and_logs_and_purging_takes_everything(
     kept.run(f"{BASE}/uninstall", "--silent")
     assert kept.shell(f"ls {BASE}").split() == ["conf", "install.log", "log"]
     assert kept.shell("systemctl list-unit-files duoauthproxy.service --no-legend", check=False) == ""
+
+
+def note_calls(root: PrivateRoot, *programs: str) -> None:
+    """Put programs in the place of real ones that only write down how they were called."""
+    for program in programs:
+        path = root.path(f"/usr/local/sbin/{program}")
+        path.write_text(f'#!/bin/sh\necho {program} "$@" >>/srv/calls\n')
+        path.chmod(0o755)
+
+
+@pytest.mark.needs_peer("checkmodule", "semodule_package", "selinux-policy")
+def test_what_uninstalling_left_is_taken_up_again_by_another_account(new_root: NewRoot, build: Path) -> None:
+    """Installed anew for another account, with SELinux: configuration and logs are as they were, and that account's."""
+    root = started(new_root(boot=True, installed=True))
+    root.run(f"{BASE}/uninstall", "--silent")
+    note_calls(root, "semodule", "restorecon")
+    install(root, build, "--silent", "--service-user=duo", "--enable-selinux=yes")
+    module = f"{BASE}/usr/local/share/duoauthproxy/selinux/duoauthproxy.pp"
+    assert root.shell("cat /srv/calls").splitlines() == [f"semodule -i {module}", f"restorecon -R {BASE}"]
+    assert root.path(module).stat().st_size > 1000
+    root.run(CTL, "start", "--no-report")
+    assert "Received Access-Accept" in root.shell(LOGIN)
+    assert facts(root, "conf/authproxy.cfg", "log/authproxy.log") == [
+        "duo:root 400 conf/authproxy.cfg",
+        "duo:duo_authproxy_grp 640 log/authproxy.log",
+    ]
+    refused = root.run("/srv/build/install", "--silent", "--service-user=other", check=False)
+    assert (refused.returncode, "An upgrade keeps the account" in refused.stdout) == (1, True)
+    root.run(f"{BASE}/uninstall", "--silent")
+    assert root.shell("tail -n 1 /srv/calls") == "semodule -r duoauthproxy\n"
+
+
+def test_a_service_that_hangs_is_started_again(new_root: NewRoot) -> None:
+    """The watchdog of systemd misses its signs of life, ends it, and starts another one that answers."""
+    root = new_root(boot=True, installed=True)
+    drop_in = root.path("/etc/systemd/system/duoauthproxy.service.d")
+    drop_in.mkdir(parents=True)
+    (drop_in / "soon.conf").write_text("[Service]\nWatchdogSec=2\nRestartSec=0\n")
+    root.run("systemctl", "daemon-reload")
+    started(root)
+    root.shell(f"kill -STOP $({MAIN_PID})")
+    wanted = {"NRestarts": "1", "ActiveState": "active"}
+    shown = {}
+    for _ in until(30):
+        lines = root.shell("systemctl show --property NRestarts,ActiveState duoauthproxy").splitlines()
+        shown = dict(line.split("=", 1) for line in lines)
+        if shown == wanted:
+            break
+    assert shown == wanted
+    assert "Received Access-Accept" in root.shell(LOGIN)
