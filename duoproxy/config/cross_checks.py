@@ -16,29 +16,40 @@ LOOPBACK: Final = "127.0.0.1"
 _WILDCARDS: Final = {"": (4, 6), "0.0.0.0": (4,), "::": (4, 6)}
 
 
-def resolve_client(server: SectionReading, clients: Sequence[str], findings: Findings) -> str | None:
+def resolve_client(server: SectionReading, clients: Sequence[SectionReading], findings: Findings) -> str | None:
     """Find the client section of a server section: the one that it names, or the only one.
 
     Args:
         server: a server section whose values are parsed.
-        clients: names of the client sections of the file.
+        clients: the client sections of the file.
         findings: takes the error when there is none or more than one to choose from.
     """
     if not server.schema.takes_client:
         return None
+    needed = server.schema.needs_of_client
+    fitting = [client.name for client in clients if not needed or needed in client.schema.offers]
     named: str | None = server.values.get("client", {}).get(1)
     if named or ("client", 1) in server.faulty:
+        if named in {client.name for client in clients} and named not in fitting:
+            line, place = server.place("client")
+            what = f"[{named}] is no {needed}, which this section needs"
+            findings.error(line, place, "client", what, _remedy(fitting, needed))
         return named
-    if len(clients) == 1:
-        return clients[0]
-    if clients:
+    if len(fitting) == 1:
+        return fitting[0]
+    what = "there is no client section to check passwords"
+    if fitting:
         what = "there are several client sections and none is chosen"
-        remedy = f"Write client = one of: {', '.join(clients)}"
-    else:
-        what = "there is no client section to check passwords"
-        remedy = "Add one, such as [radius_client] or [duo_only_client]"
-    findings.error(server.ini.line, server.name, "client", what, remedy)
+    elif needed and clients:
+        what = f"there is no client section that is a {needed}, which this section needs"
+    findings.error(server.ini.line, server.name, "client", what, _remedy(fitting, needed))
     return None
+
+
+def _remedy(fitting: Sequence[str], needed: str) -> str:
+    if fitting:
+        return f"Write client = one of: {', '.join(fitting)}"
+    return "Add an [ad_client]" if needed else "Add one, such as [radius_client] or [duo_only_client]"
 
 
 def put_on_loopback(sections: Sequence[SectionReading], findings: Findings) -> None:

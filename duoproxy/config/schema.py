@@ -40,6 +40,8 @@ class SectionSchema:
         loopback_only: with such a section in the file every listener has to be on loopback (the sandbox).
         takes_client: a server section that needs a client section; its settings have the option `client`
             (`SectionName`, default None).
+        needs_of_client: what its client section must offer beside checking passwords; empty: nothing.
+        offers: what a client section offers to server sections that need it.
         listens: tells from the settings on what a server section listens.
         check: finds errors that no single option shows.
         advise: finds what is doubtful; the same, as warnings.
@@ -52,6 +54,8 @@ class SectionSchema:
     doc: str = ""
     loopback_only: bool = False
     takes_client: bool = False
+    needs_of_client: str = ""
+    offers: frozenset[str] = frozenset()
     listens: Callable[[Any], Sequence[Listener]] | None = None
     check: Callable[[Any], Iterable[Finding]] | None = None
     advise: Callable[[Any], Iterable[Finding]] | None = None

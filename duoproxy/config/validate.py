@@ -229,7 +229,7 @@ class _Validation:
         put_on_loopback(headings.sections, self.findings)
         servers = headings.of_role(Role.SERVER)
         check_listeners(servers, self.findings)
-        clients = headings.client_names
+        clients = headings.of_role(Role.CLIENT)
         return tuple(_configured(server, resolve_client(server, clients, self.findings)) for server in servers)
 
     def _warn_of_main(self, main: SectionReading, headings: Headings) -> None:

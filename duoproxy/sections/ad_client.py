@@ -38,7 +38,7 @@ from duoproxy.sections.ad_client_options import (
     service_credentials,
     users_ntlm_domain,
 )
-from duoproxy.sections.bind_directory import SHIELDED, RelayedDirectory
+from duoproxy.sections.bind_directory import DIRECTORY, SHIELDED, RelayedDirectory
 from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment, upstream_status
 from duoproxy.sections.directory_checks import TriedDirectory, directory_checks
@@ -63,6 +63,7 @@ class AdClient(ClientSection):
         role=Role.CLIENT,
         summary="Active Directory or another LDAP directory checks the password.",
         settings_class=AdClientSettings,
+        offers=frozenset({DIRECTORY}),
         check=findings,
         advise=advice,
     )

@@ -6,7 +6,7 @@ Sections never import each other: this is the narrow door between the two. It is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from attrs import frozen
 
@@ -22,6 +22,8 @@ from duoproxy.net.ldap_directory import Directory
 from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.secret import Secret
 
+DIRECTORY: Final = "directory"
+"""What a client section offers that has a `BindDirectory`, in its schema."""
 SHIELDED = (
     "the same wrong password was refused less than a minute ago, and is refused from memory so that the account does "
     "not lock; correct the password on the user's devices (lockout_shield)"

@@ -13,7 +13,7 @@ from duoproxy.net.ldap_client import BindAttempt, BindVerdict
 from duoproxy.net.ldap_server import LdapServer
 from duoproxy.net.server_certificates import CertificateFault, ExpiryNotice
 from duoproxy.net.server_tls import CiphersRefused
-from duoproxy.sections.bind_directory import BindDirectory, OffersBindDirectory
+from duoproxy.sections.bind_directory import DIRECTORY, BindDirectory, OffersBindDirectory
 from duoproxy.sections.certificate_checks import certificate_check
 from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
@@ -45,6 +45,7 @@ class LdapServerAuto(ServerSection):
         "chosen unless the user appends one to the password.",
         settings_class=LdapServerSettings,
         takes_client=True,
+        needs_of_client=DIRECTORY,
         listens=ldap_listens_on,
         check=ldap_findings,
         advise=ldap_advice,

@@ -181,3 +181,74 @@ def test_a_directory_that_is_away_is_no_answer(directory: FakeDirectory) -> None
     directory.unreachable = True
     with pytest.raises(PrimaryUnreachable):
         find(directory, "alice")
+
+
+# ── whom a bind names ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def finder(directory: FakeDirectory, condition: str = "", **changes: str) -> UserFinder:
+    settings: dict[str, Any] = {
+        "search_dn": BASE_DN,
+        "username_attribute": "sAMAccountName",
+        "at_attribute": "userPrincipalName",
+        **changes,
+    }
+    parsed = parse_filter(condition) if condition else None
+    return UserFinder(cast(Directory, directory), condition=parsed, **settings)
+
+
+def user_of(directory: FakeDirectory, dn: str = ALICE) -> DirectoryUser:
+    found = run_now(finder(directory).find_dn(dn.encode()))
+    assert isinstance(found, DirectoryUser)
+    return found
+
+
+def test_dn_is_read_wherever_it_stands(directory: FakeDirectory) -> None:
+    """Also outside search_dn; the spelling does not matter."""
+    elsewhere = finder(directory, search_dn=f"OU=Staff,{BASE_DN}")
+    found = run_now(elsewhere.find_dn(ALICE.lower().replace(",dc=", ", dc=").encode()))
+    assert dn_of(found) == ALICE
+
+
+def test_dn_without_an_entry_is_nobody(directory: FakeDirectory) -> None:
+    """noSuchObject, as for one that the service account may not read."""
+    assert "there is no entry with this DN" in reason_of(
+        run_now(finder(directory).find_dn(b"CN=Nobody," + ALICE.encode()))
+    )
+
+
+def test_dn_that_cannot_be_asked_is_nobody(directory: FakeDirectory) -> None:
+    """Another result of the search."""
+    directory.search_result = Result(50, "", "no")
+    assert reason_of(run_now(finder(directory).find_dn(ALICE.encode())))
+
+
+@pytest.mark.parametrize(
+    ("condition", "changes", "reason"),
+    [
+        ("", {}, ""),
+        ("(department=Sales)", {}, ""),
+        ("(department=Marketing)", {}, "does not fulfil ldap_filter"),
+        ("", {"search_dn": f"OU=Staff,{BASE_DN}"}, f"does not stand below OU=Staff,{BASE_DN} (search_dn)"),
+    ],
+)
+def test_conditions_hold_for_an_entry(directory: FakeDirectory, condition: str, changes: Any, reason: str) -> None:
+    """search_dn and ldap_filter."""
+    said = run_now(finder(directory, condition, **changes).admits(user_of(directory)))
+    assert (bool(said), reason in said) == (bool(reason), True)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [(("alice",), "alice"), ((), ""), ((" ",), ""), (("a", "b"), ""), (("a\u200bb",), "")],
+)
+def test_name_of_an_entry_is_its_one_name(directory: FakeDirectory, values: tuple[str, ...], name: str) -> None:
+    """None, several, or characters that cannot be seen: no name."""
+    directory.entries[-2].set("sAMAccountName", *values)
+    assert finder(directory).name_of(user_of(directory)) == name
+
+
+def test_of_several_names_the_one_in_the_dn_counts(directory: FakeDirectory) -> None:
+    """uid=erin, whose entry also has the uid of somebody else."""
+    directory.add(f"uid=erin,{BASE_DN}", uid=["alice", "erin"])
+    assert finder(directory, username_attribute="uid").name_of(user_of(directory, f"uid=erin,{BASE_DN}")) == "erin"

@@ -148,6 +148,18 @@ def test_options_reach_the_machine_and_the_logins(tmp_path: Path) -> None:
     assert len(list(ldap_weakened(read))) == 2
 
 
+def test_client_must_be_a_directory(tmp_path: Path) -> None:
+    """A RADIUS server cannot be relayed to; where there is one directory, it is the client."""
+    radius = "[radius_client]\nhost=10.0.0.1\nsecret=a long shared secret\n"
+    path = write(tmp_path, EXPLICIT, *TLS, radius)
+    assert [server.client for server in load_configuration(path, CATALOGUE).servers] == ["ad_client"]
+    [problem] = problems(write(tmp_path, EXPLICIT, *TLS, "client=radius_client", radius))
+    assert "client: [radius_client] is no directory, which this section needs. Write client = one of: " in problem
+    without = TEXT.partition("[ldap_server_auto]")[2]
+    path.write_text(f"{radius}[ldap_server_auto]{without}{EXPLICIT}\n", "utf-8")
+    assert any("there is no client section that is a directory" in problem for problem in problems(path))
+
+
 def test_slip_in_a_restricting_option_is_an_error(tmp_path: Path) -> None:
     """`exempt_primary_bnd=false` must not leave the first bind exempt."""
     errors = [problem for problem in problems(write(tmp_path, "exempt_primary_bnd=false")) if "error" in problem]

@@ -101,7 +101,7 @@ def test_failmode_where_it_has_no_effect_does_not_start_fail_open(tmp_path: Path
         f"error: {path}:3 [duo_only_client] failmode: it has no effect in this section, and decides who gets in where "
         f"it "
         "belongs. Write it into [radius_server_auto] or [radius_server_challenge] or [radius_server_concat] or "
-        "[radius_server_duo_only] or [radius_server_eap], or delete the line."
+        "[radius_server_duo_only] or [radius_server_eap] or [ldap_server_auto], or delete the line."
     )
     assert errors == ([] if section == "main" else [wanted])
 
