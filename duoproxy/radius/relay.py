@@ -38,7 +38,6 @@ from duoproxy.radius.packet import MAX_PACKET_BYTES, Attribute, Code, Packet
 MAX_SALTED_VALUES = MAX_PACKET_BYTES // (2 + SALT_BYTES + BLOCK_BYTES)
 """More salted values than this, the smallest of 20 octets, do not fit into one packet."""
 
-RandomBytes = Callable[[int], bytes]
 _Rehide = Callable[[AttributeId, bytes], bytes | None]
 
 SAID_OF_A_PROOF = frozenset(
@@ -84,6 +83,8 @@ _IN_A_REJECT = frozenset(
 # RFC 2865 §5.44, RFC 2869 §5.19: beside State and Session-Timeout, which the proxy says itself, and vendors' own.
 _SHOWN_IN_A_CHALLENGE = frozenset({AttributeId(0, Type.REPLY_MESSAGE), AttributeId(0, Type.PROMPT)})
 _IN_A_CHALLENGE = _SHOWN_IN_A_CHALLENGE | {AttributeId(0, Type.IDLE_TIMEOUT)}
+# RFC 2548 §3: a 0 in the column of Challenge. They are worth something as soon as the device has them.
+_ONLY_IN_AN_ACCEPT = SAID_OF_A_PROOF - {MS_CHAP_ERROR}
 
 
 @frozen
@@ -190,24 +191,22 @@ def reply_attributes_for_device(
 
 
 def challenge_attributes_for_device(
-    challenge: Packet, here: Hop, there: Hop, pass_through: PassThrough, dictionary: Dictionary, salts: RandomBytes
+    challenge: Packet, pass_through: PassThrough, dictionary: Dictionary
 ) -> list[Attribute]:
     """Choose what of an upstream's Access-Challenge goes to the device; State and Session-Timeout are left out.
 
-    Reply-Message and Prompt always pass: they are the question. Vendors' attributes pass where they are named.
+    Reply-Message and Prompt always pass: they are the question. Vendors' attributes pass where they are named, but no
+    hidden value does, nor what says that a proof was right: keys are granted by an Access-Accept, after Duo's yes.
 
     Args:
         challenge: the authentic challenge of the upstream.
-        here: the upstream's side.
-        there: the device's side.
         pass_through: what the administrator named.
-        dictionary: says which values are hidden, and how.
-        salts: as `os.urandom`.
+        dictionary: says which values are hidden.
 
     Raises:
         ValueError: `challenge` is no Access-Challenge.
 
-    Source: RFC 2865 §5.44.
+    Source: RFC 2865 §5.44, RFC 2548 §3, RFC 2868 §4.
     """
     if challenge.code != Code.ACCESS_CHALLENGE:
         raise ValueError("only an Access-Challenge of the upstream can become one for the device")
@@ -216,9 +215,9 @@ def challenge_attributes_for_device(
         if attribute_id in _SHOWN_IN_A_CHALLENGE:
             return attribute_id not in pass_through.never
         possible = attribute_id.vendor != 0 or attribute_id in _IN_A_CHALLENGE
-        return possible and pass_through.takes(attribute_id)
+        return possible and attribute_id not in _ONLY_IN_AN_ACCEPT and pass_through.takes(attribute_id)
 
-    return list(_relayed(challenge.attributes, chosen, _Rehiding(here, there, dictionary, salts), dictionary))
+    return list(_relayed(challenge.attributes, chosen, _plain_only(dictionary), dictionary))
 
 
 def request_attributes_for_upstream(
@@ -238,10 +237,12 @@ def request_attributes_for_upstream(
     def chosen(attribute_id: AttributeId) -> bool:
         return attribute_id not in _NEVER_UPSTREAM and pass_through.takes(attribute_id)
 
-    def plain_only(attribute_id: AttributeId, value: bytes) -> bytes | None:
-        return value if dictionary.definition(attribute_id).encrypt is Encryption.NONE else None
+    return list(_relayed(request.attributes, chosen, _plain_only(dictionary), dictionary))
 
-    return list(_relayed(request.attributes, chosen, plain_only, dictionary))
+
+def _plain_only(dictionary: Dictionary) -> _Rehide:
+    """Pass what is not hidden, and nothing else."""
+    return lambda attribute_id, value: value if dictionary.definition(attribute_id).encrypt is Encryption.NONE else None
 
 
 class _Rehiding:

@@ -25,7 +25,7 @@ from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.radius.attributes import Type, all_values, first, text_attributes
 from duoproxy.radius.challenges import CHALLENGE_LIFE_S, MAX_OPEN, Asker, ChallengeTable, Standing
 from duoproxy.radius.packet import MAX_VALUE_BYTES, Attribute, Code
-from duoproxy.radius.relay import SAID_OF_A_PROOF, Hop, PassThrough, challenge_attributes_for_device
+from duoproxy.radius.relay import SAID_OF_A_PROOF, PassThrough, challenge_attributes_for_device
 from duoproxy.radius.retries import fingerprint
 from duoproxy.sections.contracts import Environment
 from duoproxy.sections.login_shell import LoginShellSettings
@@ -151,11 +151,7 @@ class ChallengeLogins(RadiusLogins):
             said = text_attributes(Type.REPLY_MESSAGE, step.text, MAX_PROMPT_BYTES)
             return Reply(Code.ACCESS_CHALLENGE, [*said, *_to_answer(state, CHALLENGE_LIFE_S)], login_id)
         tail = _to_answer(state, _time_to_answer_s(upstream))
-
-        def attributes(answered: ReceivedRequest) -> list[Attribute]:
-            return [*self._question(upstream, answered, proof), *tail]
-
-        return Reply(Code.ACCESS_CHALLENGE, attributes, login_id)
+        return Reply(Code.ACCESS_CHALLENGE, [*self._question(upstream, proof), *tail], login_id)
 
     def _asked(self, conversation: _Conversation, received: ReceivedRequest, proven: bool) -> bytes:
         """Give the State of a new question."""
@@ -175,17 +171,12 @@ class ChallengeLogins(RadiusLogins):
         self._environment.login_step(login_id, f"The user is shown {what}.")
         return state
 
-    def _question(self, upstream: UpstreamReply, answered: ReceivedRequest, proof: bool) -> list[Attribute]:
+    def _question(self, upstream: UpstreamReply, proof: bool) -> list[Attribute]:
         """Choose what of the primary's challenge goes to the device."""
         passes = self._settings.pass_through
-        return challenge_attributes_for_device(
-            upstream.packet,
-            Hop(upstream.secret.reveal(), upstream.request_authenticator),
-            Hop(answered.secret.reveal(), answered.packet.authenticator),
-            passes.merge(PassThrough(names=SAID_OF_A_PROOF)) if proof else passes,
-            self._environment.dictionary,
-            self._environment.random_bytes,
-        )
+        if proof:
+            passes = passes.merge(PassThrough(names=SAID_OF_A_PROOF))
+        return challenge_attributes_for_device(upstream.packet, passes, self._environment.dictionary)
 
     def _fingerprint(self, received: ReceivedRequest) -> bytes | None:
         attributes, credential = received.packet.attributes, received.reveal_credential()

@@ -287,6 +287,22 @@ class QuestionTests(RelayCase):
         self.assertEqual(accepted.code, Code.ACCESS_ACCEPT)
         self.assertIsNotNone(first(accepted.attributes, SEND_KEY))
 
+    def test_a_question_carries_nothing_that_only_an_accept_grants(self) -> None:
+        """The device has no key and no success before Duo's yes, though the upstream sends them with its question."""
+        error = vendor_attribute(311, 2, b"\1E=648 R=1")
+
+        def script(request: Packet) -> tuple[int, list[Attribute]]:
+            return int(Code.ACCESS_CHALLENGE), [*grants(request)[1], (Type.STATE, b"s"), error]
+
+        for passes in (PassThrough(), EVERYTHING):
+            self.begin(script, pass_through=passes)
+            question = self.ask(None, None, MS_CHAP_2, MS_CHALLENGE)
+            self.assertEqual((question.code, text_of(question)), (Code.ACCESS_CHALLENGE, "Hello"))
+            vendors = [pair for pair in question.attributes if pair[0] == Type.VENDOR_SPECIFIC]
+            self.assertEqual(vendors, [error])
+            self.assertIsNone(first(question.attributes, Type.CLASS))
+        self.assertEqual(self.duo.preauths, [])
+
     def test_a_long_time_to_answer_is_cut_to_ours(self) -> None:
         """The device is promised no more than we keep; a question without a State or time is one, too."""
         for more, life in (([(Type.SESSION_TIMEOUT, b"\0\0\xff\xff")], 120), ([(Type.SESSION_TIMEOUT, b"\1")], 120)):

@@ -10,7 +10,6 @@ from duoproxy.radius.hiding import decrypt_salted, encrypt_salted, hide_password
 from duoproxy.radius.packet import Attribute, Code, Packet
 from duoproxy.radius.relay import (
     SAID_OF_A_PROOF,
-    Hop,
     PassThrough,
     challenge_attributes_for_device,
     reply_attributes_for_device,
@@ -238,14 +237,8 @@ def test_what_never_passes_is_not_let_through_by_anybody():
 
 
 def challenged(dictionary: Dictionary, attributes: list[Attribute], pass_through: PassThrough) -> list[Attribute]:
-    return challenge_attributes_for_device(
-        Packet(Code.ACCESS_CHALLENGE, 1, bytes(16), tuple(attributes)),
-        Hop(UPSTREAM_SECRET, UPSTREAM_RA),
-        Hop(DEVICE_SECRET, DEVICE_RA),
-        pass_through,
-        dictionary,
-        bytes,
-    )
+    packet = Packet(Code.ACCESS_CHALLENGE, 1, bytes(16), tuple(attributes))
+    return challenge_attributes_for_device(packet, pass_through, dictionary)
 
 
 QUESTION: list[Attribute] = [
@@ -272,6 +265,18 @@ def test_a_challenge_carries_only_what_a_challenge_may(dictionary):
     assert challenged(dictionary, QUESTION, named(Type.CLASS, AttributeId(9, 1))) == [*SHOWN, QUESTION[7]]
 
 
+def test_no_hidden_value_passes_in_a_challenge(dictionary):
+    """RFC 2548 §3, RFC 2868 §4: keys, tunnel passwords and the success of a proof are for an Accept."""
+    hidden = encrypt_salted(b"k" * 16, UPSTREAM_SECRET, UPSTREAM_RA, b"\x80\x00")
+    granted = [
+        vendor_attribute(311, 16, hidden),
+        vendor_attribute(311, 12, b"n" * 32),
+        vendor_attribute(311, 26, b"\1S=success"),
+        (int(Type.TUNNEL_PASSWORD), b"\1" + hidden),
+    ]
+    assert challenged(dictionary, [*QUESTION, *granted], EVERYTHING) == [*SHOWN, QUESTION[5], QUESTION[7]]
+
+
 def test_what_never_passes_does_not_pass_in_a_challenge_either(dictionary):
     """In EAP there is no Reply-Message."""
     silent = PassThrough(never=frozenset({AttributeId(0, Type.REPLY_MESSAGE)}))
@@ -280,9 +285,8 @@ def test_what_never_passes_does_not_pass_in_a_challenge_either(dictionary):
 
 def test_no_other_reply_becomes_a_challenge(dictionary):
     """An Accept is never taken for a question."""
-    hop = Hop(UPSTREAM_SECRET, UPSTREAM_RA)
     with pytest.raises(ValueError, match="only an Access-Challenge"):
-        challenge_attributes_for_device(Packet(2, 1, bytes(16), ()), hop, hop, EVERYTHING, dictionary, bytes)
+        challenge_attributes_for_device(Packet(2, 1, bytes(16), ()), EVERYTHING, dictionary)
 
 
 def test_what_is_said_of_a_proof_passes_and_is_hidden_anew(dictionary):
