@@ -48,7 +48,7 @@ def samba_can_run() -> bool:
 def openldap(folder: Path, core: int, users: int) -> Iterator[list[Way]]:
     """Run OpenLDAP with so many users; give simple binds over LDAPS, and clear."""
     people = [slapd.person(user_name(number)) for number in range(users)]
-    with _on_core(core), slapd.running_slapd(folder, people, stats=False) as server:
+    with on_core(core), slapd.running_slapd(folder, people, stats=False) as server:
         yield [
             Way(
                 f"OpenLDAP, {title}",
@@ -68,7 +68,7 @@ def samba_domain(folder: Path, core: int, users: int) -> Iterator[list[Way]]:
     """Run a domain controller with so many users; give NTLM with sign and seal, and simple binds over LDAPS."""
     accounts = [samba.Account(samba.SERVICE, password=samba.SERVICE_PASSWORD)]
     accounts += [samba.Account(user_name(number)) for number in range(users)]
-    with _on_core(core), samba.running_domain(folder, accounts, []) as domain:
+    with on_core(core), samba.running_domain(folder, accounts, []) as domain:
         domain.run()
         ntlm: dict[str, object] = {
             "host": domain.address,
@@ -91,7 +91,7 @@ def _section(options: Mapping[str, object]) -> str:
 
 
 @contextlib.contextmanager
-def _on_core(core: int) -> Iterator[None]:
+def on_core(core: int) -> Iterator[None]:
     """Let what is started in here, and ourselves, use one core only."""
     usable = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
