@@ -29,6 +29,8 @@ help: ## list the verbs (this)
 
 .PHONY: run
 run: $(RUNTIME) ## start the proxy on the embedded sandbox: log in without an account
+	@# beside conf: status, explain and primary-only reach the proxy through a socket in it
+	@mkdir -p run
 	@$(RUN)/twistd -n --pidfile= duoauthproxy -c conf/sandbox.cfg
 
 .PHONY: test
@@ -95,7 +97,7 @@ site: docs ## make docs/ into a site below build/site; a warning is a failure
 
 .PHONY: clean
 clean: ## remove the venv and everything that was made here
-	rm -rf "$(VENV)" build dist duoproxy.egg-info var .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf "$(VENV)" build dist duoproxy.egg-info var run .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 	rm -f twisted/plugins/dropin.cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -209,3 +209,21 @@ def test_every_file_that_the_architecture_names_exists() -> None:
 def test_the_architecture_can_be_read_in_one_go() -> None:
     """A page that nobody finishes is of no use."""
     assert len(page("architecture.md").splitlines()) < 220
+
+
+# ── docs/explanation/security.md ─────────────────────────────────────────────────────────────────────────────────
+
+ATTACKS = [row for row in rows(page("explanation/security.md")) if len(row) == 3 and row[0] != "attack"]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda row: row[0])
+def test_an_answer_to_an_attack_has_its_test(attack: list[str]) -> None:
+    """The test that the table names is there."""
+    file, _, test = CODE.findall(attack[2])[0].partition("::")
+    assert (ROOT / file).is_file()
+    assert not test or test in functions_of(ROOT / file)
+
+
+def test_the_attacks_are_read() -> None:
+    """A row that the pattern does not fit would be held by nothing."""
+    assert len(ATTACKS) > 40
