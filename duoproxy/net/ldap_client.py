@@ -46,6 +46,7 @@ from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.ldap_far_side import FarSide
 from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.net.log_limit import LimitedLog
+from duoproxy.net.prompt_write import write_promptly
 from duoproxy.net.reading import Reading
 from duoproxy.net.server_tls import ServerTls
 from duoproxy.secret import Secret
@@ -284,7 +285,7 @@ class LdapClient(Protocol):
 
     def _write(self, octets: list[bytes]) -> None:
         if octets and not self._is_gone:
-            self._tcp.write(octets[0] if len(octets) == 1 else b"".join(octets))
+            write_promptly(self._tcp, octets[0] if len(octets) == 1 else b"".join(octets))
 
     def _judge(self, action: JudgeBind) -> None:
         login = Deferred.fromCoroutine(self._log_in(BindAttempt(self, action)))

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IPushProducer
 
 from duoproxy.net import ldap_sentences as sentences
 from duoproxy.net.ldap_connection import CLOSE_S, LdapConnection
+from duoproxy.net.prompt_write import write_promptly
 
 
 class RelayReceiver(Protocol):
@@ -65,7 +66,7 @@ class RelayConnection:
     def write(self, octets: bytes) -> None:
         """Send octets to the server."""
         if not self._gone:
-            self._transport.write(octets)
+            write_promptly(self._transport, octets)
 
     def pause(self) -> None:
         """Read no more of what the server sends."""
