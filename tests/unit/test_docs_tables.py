@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import importlib
 import json
 import re
@@ -14,8 +15,10 @@ import pytest
 from duoproxy.login.events import Stage, StageEvent
 from duoproxy.service.auth_events import event_line
 from duoproxy.testing import FakePrimary, FakeSecondFactor, make_environment, make_request
+from duoproxy.tools.authproxyctl import main as authproxyctl
 from duoproxy.tools.connectivity import main as connectivity
 from duoproxy.tools.explain import main as explain
+from duoproxy.tools.foreground import main as foreground
 from duoproxy.tools.login import EXIT_STATUS, INTERRUPTED
 from duoproxy.tools.login import main as duoproxy_login
 from duoproxy.tools.passwd import main as passwd
@@ -169,6 +172,32 @@ def test_the_tables_of_an_administrators_tools_list_options_and_statuses(
     assert listed == {name for option in options for name in option.opts}
     statuses = {row[0] for row in rows(part) if row[0].isdigit()}
     assert statuses == set(re.findall(r"\b([0-9]) ", commands[0].epilog or ""))
+
+
+def test_every_console_script_has_its_part() -> None:
+    """What is installed is described."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    scripts = re.findall(r"^([\w-]+) = ", setup["options.entry_points"]["console_scripts"], re.MULTILINE)
+    assert len(scripts) >= 9
+    assert [name for name in scripts if f"\n## {name}\n" not in page("reference/commands.md")] == []
+
+
+def test_every_command_of_authproxyctl_and_its_options_are_described() -> None:
+    """In its table, or in a part of its own."""
+    assert isinstance(authproxyctl, click.Group)
+    part = page("reference/commands.md").partition("\n## authproxyctl\n")[2].partition("\n## ")[0]
+    words = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", part))
+    for name, command in authproxyctl.commands.items():
+        assert f"`authproxyctl {name}" in part
+        assert {option for one in command.params for option in one.opts if option.startswith("-")} - words == set()
+
+
+def test_the_options_of_authproxy_are_described() -> None:
+    """As its --help lists them."""
+    part = page("reference/commands.md").partition("\n## authproxy\n")[2].partition("\n## ")[0]
+    listed = {code for row in rows(part) for code in CODE.findall(row[0]) if code.startswith("-")}
+    assert listed == {name for parameter in foreground.params for name in parameter.opts}
 
 
 # ── docs/architecture.md ─────────────────────────────────────────────────────────────────────────────────────────
