@@ -63,6 +63,7 @@ PEERS: tuple[Peer, ...] = (
     Peer("radsecproxy", "radsecproxy", ("radsecproxy",), services=("radsecproxy.service",)),
     Peer("slapd", "slapd", ("slapd",), services=("slapd.service",)),
     Peer("ldapsearch", "ldap-utils", ("ldapsearch",)),
+    Peer("python3-ldap", "python3-ldap", files=("usr/lib/python3/dist-packages/ldap/__init__.py",)),
     Peer("samba", "samba-ad-dc", ("samba",), services=("samba-ad-dc.service",)),
     Peer("samba-base", "samba", files=("usr/sbin/smbd",), services=("smbd.service", "nmbd.service")),
     Peer("samba-provision", "samba-ad-provision", files=("usr/share/samba/setup/provision.ldif",)),
