@@ -13,6 +13,7 @@ import click
 import pytest
 
 from duoproxy.login.events import Stage, StageEvent
+from duoproxy.login.outcome import Cause
 from duoproxy.service.auth_events import event_line
 from duoproxy.testing import FakePrimary, FakeSecondFactor, make_environment, make_request
 from duoproxy.tools.authproxyctl import main as authproxyctl
@@ -172,6 +173,12 @@ def test_the_tables_of_an_administrators_tools_list_options_and_statuses(
     assert listed == {name for option in options for name in option.opts}
     statuses = {row[0] for row in rows(part) if row[0].isdigit()}
     assert statuses == set(re.findall(r"\b([0-9]) ", commands[0].epilog or ""))
+
+
+def test_every_way_in_without_a_second_factor_is_a_bypass_reason() -> None:
+    """Whoever watches authevents.log knows all of them."""
+    row = next(row for row in rows(page("reference/logs.md")) if row[0] == "`bypass_reason`")
+    assert set(CODE.findall(row[1])) == {cause.value for cause in Cause if cause.is_bypass}
 
 
 def test_every_console_script_has_its_part() -> None:
