@@ -50,6 +50,8 @@ class RelayLedger:
         if not was_ended:
             with contextlib.suppress(RemoteProtocolError):  # the machine has its own word about it
                 head = peek_message(octets)
+            if head is not None and head.operation_tag == Request.BIND and not was_binding:
+                self._asked.clear()  # RFC 4511 §4.2.1: what was under way is abandoned
             if head is not None and head.operation_tag in FINAL_RESPONSE:
                 self._asked.setdefault(head.message_id, head.operation_tag)
         before = self.relay.phase

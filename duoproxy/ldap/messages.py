@@ -7,7 +7,7 @@ the answers that the proxy gives in its own name. It must not know who may bind.
 What is read is bounded by its message, which framing has bounded; nothing here goes deeper than an operation's own
 elements.
 
-Source: RFC 4511 §4; RFC 3909.
+Source: RFC 4511 §4; RFC 3909; RFC 4532.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ from duoproxy.ldap.framing import MAX_MESSAGE_ID, MessageHead
 from duoproxy.secret import Secret
 
 START_TLS: Final = b"1.3.6.1.4.1.1466.20037"
+WHO_AM_I: Final = b"1.3.6.1.4.1.4203.1.11.3"
 CANCEL: Final = b"1.3.6.1.1.8"
 NOTICE_OF_DISCONNECTION: Final = b"1.3.6.1.4.1.1466.20036"
 MAX_DIAGNOSTIC_OCTETS: Final = 1024
 
 _SIMPLE, _SASL = 0x80, 0xA3
-_REQUEST_NAME, _REQUEST_VALUE, _RESPONSE_NAME = 0x80, 0x81, 0x8A
+_REQUEST_NAME, _REQUEST_VALUE, _RESPONSE_NAME, _RESPONSE_VALUE = 0x80, 0x81, 0x8A, 0x8B
 _SEARCH_BASE_SCOPE: Final = 0
 
 
@@ -178,10 +179,23 @@ def read_response_name(octets: bytes, head: MessageHead) -> bytes:
     Raises:
         RemoteProtocolError: CLOSE: its elements do not fill it.
     """
+    return _read_response_part(octets, head, _RESPONSE_NAME)
+
+
+def read_response_value(octets: bytes, head: MessageHead) -> bytes:
+    """Give the value of an extended response; empty for one without. Source: RFC 4511 §4.12.
+
+    Raises:
+        RemoteProtocolError: CLOSE: its elements do not fill it.
+    """
+    return _read_response_part(octets, head, _RESPONSE_VALUE)
+
+
+def _read_response_part(octets: bytes, head: MessageHead, wanted: int) -> bytes:
     _, at, end = read_element(octets, head.operation_offset, head.operation_end)
     while at < end:
         tag, begin, at = read_element(octets, at, end)
-        if tag == _RESPONSE_NAME:
+        if tag == wanted:
             return octets[begin:at]
     return b""
 
@@ -246,6 +260,12 @@ def write_cancel(message_id: int, cancelled: int, controls: bytes = b"") -> byte
         Request.EXTENDED, write_element(_REQUEST_NAME, CANCEL), write_element(_REQUEST_VALUE, value)
     )
     return write_element(SEQUENCE, write_number(message_id), operation, controls)
+
+
+def write_who_am_i(message_id: int) -> bytes:
+    """Write the question who is bound. Source: RFC 4532 §2.1."""
+    operation = write_element(Request.EXTENDED, write_element(_REQUEST_NAME, WHO_AM_I))
+    return write_element(SEQUENCE, write_number(message_id), operation)
 
 
 def asks_root_dse(octets: bytes, head: MessageHead) -> bool:

@@ -11,7 +11,7 @@ leaves the client anonymous, and a connection to the directory that was bound is
 Message ids: the client's own serve towards the directory too where they only grow, as those of all usual clients do;
 others are replaced. No id is used twice on a connection to the directory, so a late answer belongs to nobody else.
 
-Source: RFC 4511 §4.1.1.1, §4.2.1, §4.4.1, §4.11, §4.14; RFC 4513 §5.1; RFC 3909.
+Source: RFC 4511 §4.1.1.1, §4.2.1, §4.4.1, §4.11, §4.14; RFC 4513 §5.1; RFC 3909; RFC 4532.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from duoproxy.ldap.messages import (
     read_bind,
     read_cancelled,
     read_response_name,
+    read_response_value,
     read_result,
     with_message_id,
     write_abandon,
@@ -45,6 +46,7 @@ from duoproxy.ldap.messages import (
     write_result,
     write_simple_bind,
     write_unbind,
+    write_who_am_i,
 )
 from duoproxy.ldap.relay_actions import (
     Action,
@@ -57,6 +59,7 @@ from duoproxy.ldap.relay_actions import (
     JudgeBind,
     ToClient,
     ToServer,
+    WhoAnswered,
 )
 from duoproxy.ldap.relay_policy import RelayPolicy, why_refused
 from duoproxy.ldap.relay_table import TREATMENTS, Arrival, Phase, Treatment, arrival_of
@@ -87,10 +90,11 @@ class _Bind:
     upstream_id: int = 0
     answer: bytes = b""
     code: int = -1
+    who_id: int = 0
 
     @property
     def waits_for_server(self) -> bool:
-        return self.upstream_id != 0 and not self.answer
+        return (self.upstream_id != 0 and not self.answer) or self.who_id != 0
 
 
 class Relay:
@@ -273,6 +277,19 @@ class Relay:
         self._bind.answer, self._bind.code = b"", -1
         return [ToServer(write_simple_bind(self._bind.upstream_id, name, password, self._bind.request.controls))]
 
+    def ask_who(self) -> list[Action]:
+        """Ask the directory whom it takes the connection for, after its yes to a bind; `WhoAnswered` follows.
+
+        Raises:
+            RuntimeError: there is no yes, or something is still to be answered.
+
+        Source: RFC 4532.
+        """
+        if self._bind is None or self._bind.waits_for_server or self._bind.code != ResultCode.SUCCESS:
+            raise RuntimeError("nobody is bound who could be asked about")
+        self._bind.who_id = self._next_id(0)
+        return [ToServer(write_who_am_i(self._bind.who_id))]
+
     def accept_bind(self, *, exempt: bool = False) -> list[Action]:
         """The login is allowed: hand out the directory's yes, which was held back.
 
@@ -342,10 +359,15 @@ class Relay:
     def _not_in_flight(self, head: MessageHead, octets: bytes) -> list[Action]:
         if head.message_id == 0:
             return self._unsolicited(head, octets)
-        if self._bind is not None and self._bind.waits_for_server and head.message_id == self._bind.upstream_id:
-            return self._bind_answered(self._bind, head, octets)
+        bind = self._bind
+        if bind is not None and bind.who_id and head.message_id == bind.who_id:
+            return self._who_answered(bind, head, octets)
+        if bind is not None and bind.waits_for_server and head.message_id == bind.upstream_id and not bind.answer:
+            return self._bind_answered(bind, head, octets)
         if head.message_id > self._highest_id:
             raise fault(f"an answer to message {head.message_id}, which was not asked")
+        if head.operation_tag == Response.BIND:
+            raise fault("a second answer to a bind")  # binds are not abandoned, so none comes late
         return []  # late: what it answers was abandoned
 
     def _unsolicited(self, head: MessageHead, octets: bytes) -> list[Action]:
@@ -367,6 +389,13 @@ class Relay:
             return self._anonymous_answered(bind)
         self._server_was_bound = self._server_was_bound or code == ResultCode.SUCCESS
         return [BindAnswered(code, text)]
+
+    def _who_answered(self, bind: _Bind, head: MessageHead, octets: bytes) -> list[Action]:
+        if head.operation_tag != Response.EXTENDED:
+            raise fault(f"0x{head.operation_tag:02x} answers no extended request")
+        bind.who_id = 0
+        succeeded = read_result(octets, head)[0] == ResultCode.SUCCESS
+        return [WhoAnswered(read_response_value(octets, head) if succeeded else b"")]
 
     def _anonymous_answered(self, bind: _Bind) -> list[Action]:
         """Whatever the directory said, the client is anonymous there and here."""
@@ -403,7 +432,7 @@ class Relay:
         if self._bind is None or not self._bind.upstream_id:
             return []
         waited = self._bind.waits_for_server
-        self._bind.upstream_id, self._bind.answer, self._bind.code = 0, b"", -1
+        self._bind.upstream_id, self._bind.answer, self._bind.code, self._bind.who_id = 0, b"", -1, 0
         if self._bind.request.is_anonymous:
             return self.refuse_bind(ResultCode.UNAVAILABLE, text)
         return [BindLost(text)] if waited else []

@@ -48,8 +48,19 @@ class BindAnswered:
 
 
 @frozen
+class WhoAnswered:
+    """The directory answered what `Relay.ask_who` asked.
+
+    Attributes:
+        authorization_id: whom it takes the connection for, as RFC 4513 §5.2.1.8 spells it; empty where it does not say.
+    """
+
+    authorization_id: bytes
+
+
+@frozen
 class BindLost:
-    """The connection to the directory ended before it answered what `Relay.send_bind` sent."""
+    """The connection to the directory ended before it answered what `Relay.send_bind` or `Relay.ask_who` sent."""
 
     reason: str
 
@@ -88,4 +99,15 @@ class EndClient:
     fault: str = ""
 
 
-Action = ToClient | ToServer | JudgeBind | BindAnswered | BindLost | GiveUpBind | BeginTls | DropServer | EndClient
+Action = (
+    ToClient
+    | ToServer
+    | JudgeBind
+    | BindAnswered
+    | WhoAnswered
+    | BindLost
+    | GiveUpBind
+    | BeginTls
+    | DropServer
+    | EndClient
+)

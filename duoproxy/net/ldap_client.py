@@ -38,6 +38,7 @@ from duoproxy.ldap.relay_actions import (
     JudgeBind,
     ToClient,
     ToServer,
+    WhoAnswered,
 )
 from duoproxy.ldap.relay_policy import RelayPolicy
 from duoproxy.ldap.relay_table import Phase
@@ -155,6 +156,16 @@ class BindAttempt:
         """
         return await self._client.send_bind(name, password)
 
+    async def who_am_i(self) -> bytes:
+        """Ask the directory whom it takes the connection for, after its yes; empty where it does not say.
+
+        Raises:
+            PrimaryUnreachable: it did not answer.
+
+        Source: RFC 4532.
+        """
+        return await self._client.who_is_bound()
+
 
 @implementer(IHandshakeListener, IPushProducer)
 class LdapClient(Protocol):
@@ -182,6 +193,7 @@ class LdapClient(Protocol):
         self._server_framer = MessageFramer(service.limits.message_bytes)
         self._login: Deferred[None] | None = None
         self._answer: Deferred[BindAnswer] | None = None
+        self._who: Deferred[bytes] | None = None
         now = float(service.reactor.seconds())
         self._active_at = self._heard_at = now
         self._handshake_at: float | None = now if over_tls else None
@@ -314,10 +326,17 @@ class LdapClient(Protocol):
         if waiting is not None:
             waiting.callback(BindAnswer(action.code, action.text, self._far_side.server))
 
-    def _bind_lost(self, action: BindLost) -> None:
-        waiting, self._answer = self._answer, None
+    def _who_answered(self, action: WhoAnswered) -> None:
+        waiting, self._who = self._who, None
         if waiting is not None:
-            waiting.errback(PrimaryUnreachable("the directory", action.reason))
+            waiting.callback(action.authorization_id)
+
+    def _bind_lost(self, action: BindLost) -> None:
+        answer, self._answer = self._answer, None
+        who, self._who = self._who, None
+        for waiting in (answer, who):
+            if waiting is not None:
+                waiting.errback(PrimaryUnreachable("the directory", action.reason))
 
     def _give_up_bind(self, action: GiveUpBind) -> None:
         login, self._login = self._login, None
@@ -366,6 +385,22 @@ class LdapClient(Protocol):
             raise PrimaryUnreachable("the directory", str(fault)) from None
         finally:
             self._answer = None
+
+    async def who_is_bound(self) -> bytes:
+        """Ask the directory whom it takes the connection for.
+
+        Raises:
+            PrimaryUnreachable: it does not answer.
+        """
+        waiting: Deferred[bytes] = Deferred()
+        self._who = waiting
+        try:
+            self._perform(self._relay.ask_who())
+            return await within(self._service.reactor, self._service.answer_limit_s, waiting)
+        except (Expired, RuntimeError, RemoteProtocolError):
+            raise PrimaryUnreachable("the directory", "it does not say who is bound") from None
+        finally:
+            self._who = None
 
     def server_opened(self) -> None:
         """Begin a new stream. Source: `FarSideOwner`."""
@@ -470,6 +505,7 @@ class LdapClient(Protocol):
 _PERFORM: Final[dict[type, Callable[[LdapClient, Any], None]]] = {
     JudgeBind: LdapClient._judge,
     BindAnswered: LdapClient._bind_answered,
+    WhoAnswered: LdapClient._who_answered,
     BindLost: LdapClient._bind_lost,
     GiveUpBind: LdapClient._give_up_bind,
     BeginTls: LdapClient._begin_tls,

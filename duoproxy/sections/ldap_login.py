@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError
 
 from duoproxy.errors import PrimaryUnreachable
 from duoproxy.ldap.messages import ResultCode
-from duoproxy.ldap.names import is_at_or_below, looks_like_dn
+from duoproxy.ldap.names import is_at_or_below, looks_like_dn, same_dn
 from duoproxy.login.duo_stage import stage_event
 from duoproxy.login.ends import accept, reject
 from duoproxy.login.events import Stage, StageEvent
@@ -39,6 +39,8 @@ from duoproxy.sections.login_record import LoginRecord
 NOBODY: Final = "This account cannot be matched to a user of two-factor authentication."
 NOT_HERE: Final = "This account may not log in here."
 NO_DIRECTORY: Final = "The directory cannot be reached."
+
+_DN_AUTHORIZATION: Final = b"dn:"
 
 RESULT_CODES: Final[Mapping[Cause, ResultCode]] = MappingProxyType(
     {
@@ -87,6 +89,7 @@ class _Login:
         user: the entry; None where nobody looked for it, or there is none.
         reason: why there is none.
         waived: why no second factor is needed; None: it is.
+        unproven: no entry can be read; whether it is the exempt account is for the directory to say, after its yes.
     """
 
     attempt: BindAttempt
@@ -94,6 +97,7 @@ class _Login:
     user: DirectoryUser | None = None
     reason: str = ""
     waived: Cause | None = field(default=None)
+    unproven: bool = False
 
 
 class LdapLogins(LoginRecord):
@@ -153,15 +157,21 @@ class LdapLogins(LoginRecord):
             self._tools(login.request).event(StageEvent(Stage.PRIMARY, False, str(fault)))
             return reject(Cause.PRIMARY_UNREACHABLE, NO_DIRECTORY, str(fault))
         if isinstance(user, NotFound):
+            written = login.attempt.bind.name
+            if looks_like_dn(written.decode("utf-8", "surrogateescape")) and self._is_exempt(written):
+                return evolve(login, reason=user.reason, waived=Cause.EXEMPT_OU, unproven=True)
             return evolve(login, reason=user.reason)
         request = evolve(login.request, wire=user.entry.dn_text)
-        if any(is_at_or_below(user.entry.dn, top) for top in self._settings.exempt_dns):
+        if self._is_exempt(user.entry.dn):
             return evolve(login, request=request, user=user, waived=Cause.EXEMPT_OU)
         name = self._directory.name_of(user)
         if not name:
             reason = f"{user.entry.dn_text} has not exactly one username_attribute that can be read"
             return evolve(login, request=request, reason=reason)
         return evolve(login, request=evolve(request, username=name), user=user)
+
+    def _is_exempt(self, dn: bytes) -> bool:
+        return any(is_at_or_below(dn, top) for top in self._settings.exempt_dns)
 
     # ── whether they get in ────────────────────────────────────────────────────────────────────────────────────
     async def _run(self, login: _Login) -> Outcome:
@@ -232,6 +242,9 @@ class _RelayedBind:
     async def _taken(self, answer: BindAnswer) -> PrimaryOutcome:
         """See whether somebody whose password is right may log in here."""
         login = self._login
+        if login.unproven and not await self._is_really(login.attempt.bind.name):
+            reason = f"{answer.server} took the password, but does not confirm the exempt account: {login.reason}"
+            return PrimaryOutcome(False, reason, NOBODY, alternative_is_safe=False)
         if login.user is None and login.waived is None:
             reason = f"{answer.server} took the password, but who it is cannot be told: {login.reason}"
             return PrimaryOutcome(False, reason, NOBODY, alternative_is_safe=False)
@@ -249,6 +262,11 @@ class _RelayedBind:
         if user is None or looks_like_dn(name.decode("utf-8", "surrogateescape")):
             return name
         return user.entry.dn
+
+    async def _is_really(self, dn: bytes) -> bool:
+        """See whether the directory takes the connection for this DN, and not its name for somebody else."""
+        said = await self._login.attempt.who_am_i()
+        return said.startswith(_DN_AUTHORIZATION) and same_dn(said.removeprefix(_DN_AUTHORIZATION), dn)
 
 
 def _client_gone() -> Outcome:

@@ -24,6 +24,7 @@ from duoproxy.sections.ldap_server_auto_options import (
     LdapServerSettings,
     client_limits,
     ldap_advice,
+    ldap_connections,
     ldap_findings,
     ldap_listens_on,
     ldap_weakened,
@@ -47,6 +48,7 @@ class LdapServerAuto(ServerSection):
         takes_client=True,
         needs_of_client=DIRECTORY,
         listens=ldap_listens_on,
+        connections=ldap_connections,
         check=ldap_findings,
         advise=ldap_advice,
     )

@@ -262,6 +262,11 @@ def ldap_listens_on(server: LdapServerSettings) -> Sequence[Listener]:
     return [("tcp", server.interface, port) for port in ports]
 
 
+def ldap_connections(server: LdapServerSettings) -> int:
+    """How many connections there may be: each client's, and the one to the directory behind it."""
+    return 2 * server.max_connections
+
+
 def ldaps_port(server: LdapServerSettings) -> int | None:
     """Give the port for LDAPS; None: there is no certificate."""
     if server.ssl_key_path is None or server.ssl_cert_path is None:

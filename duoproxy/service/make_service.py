@@ -71,7 +71,9 @@ def build_service(
 ) -> ProxyService:
     """Make the sections of a configuration and join servers to their clients."""
     # One bound for all sections: they share the descriptors of this process.
-    limit = ConnectionLimit(logins_that_fit(configuration.main.max_pending_logins))
+    limit = ConnectionLimit(
+        logins_that_fit(configuration.main.max_pending_logins, _connections(configuration, registry))
+    )
     generations: dict[str, Generation] = {}
     hooks: dict[str, Any] = {}
     if oversight is not None:
@@ -120,10 +122,18 @@ def makeService(options: Mapping[str, str]) -> ProxyService:
         _give_up([str(fault)])
 
 
+def _connections(configuration: Configuration, registry: Registry) -> int:
+    """Say how many connections the sections hold open beside those of logins."""
+    schemas = [(registry.classes[server.kind].schema, server.settings) for server in configuration.servers]
+    return sum(schema.connections(settings) for schema, settings in schemas if schema.connections is not None)
+
+
 def _made_service(options: Mapping[str, str], reactor: Any) -> ProxyService:
     registry = load_registry()
     configuration = load_configuration(configuration_path(options["config"]), registry.catalogue)
-    few_descriptors = raise_descriptor_limit(configuration.main.max_pending_logins)
+    few_descriptors = raise_descriptor_limit(
+        configuration.main.max_pending_logins, _connections(configuration, registry)
+    )
     logs = Logs(configuration.main, log_folder(configuration))
     oversight = Oversight(Places(configuration.path), reactor)
     service = build_service(configuration, registry, configuration.dictionary, reactor, logs.event_sink, oversight)

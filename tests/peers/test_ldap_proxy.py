@@ -50,7 +50,8 @@ ENTRIES = [
     Entry(APP_DN, ["person"], {"sn": "app", "userPassword": "app secret"}),
     Entry(f"ou=elsewhere,{BASE}", ["referral", "extensibleObject"], {"ref": "ldap://192.0.2.1/dc=x"}),
 ]
-RIGHTS = f'overlay sssvlv\nlimits dn.exact="{APP_DN}" size=unlimited\n'
+ROOT_DN = f"cn=manager,{BASE}"
+RIGHTS = f'rootdn "{ROOT_DN}"\nrootpw "root secret"\noverlay sssvlv\nlimits dn.exact="{APP_DN}" size=unlimited\n'
 
 
 def dn(uid: str) -> str:
@@ -76,7 +77,7 @@ def lab(slapd: Slapd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ldap
     listeners: dict[str, dict[str, object]] = {
         "auto": {},
         "first": {"exempt_primary_bind": "true"},
-        "app": {"exempt_ou_1": f"ou=services,{BASE}", "allow_unlimited_binds": "true"},
+        "app": {"exempt_ou_1": f"ou=services,{BASE}", "exempt_ou_2": ROOT_DN, "allow_unlimited_binds": "true"},
         "open": {"allow_anonymous": "true"},
         "joined": {"join_binds_s": "30"},
         "no-search": {"allow_searches_after_bind": "false"},
@@ -147,8 +148,40 @@ def test_bind_over_each_transport(lab: LdapLab, secure: str, arguments: tuple[st
     assert (answer.code, answer.output.strip()) == (0, f"dn:{dn('alice')}")
 
 
-def test_entries_are_added_changed_renamed_and_deleted(lab: LdapLab, slapd: Slapd) -> None:
-    """By an application whose account is exempt; slapd has no right for it here, and its refusal comes through too."""
+CHANGES = """dn: uid=new,{people}
+changetype: add
+objectClass: inetOrgPerson
+uid: new
+cn: new
+sn: new
+
+dn: uid=new,{people}
+changetype: modify
+replace: description
+description: changed
+
+dn: uid=new,{people}
+changetype: modrdn
+newrdn: uid=renamed
+deleteoldrdn: 1
+
+dn: uid=renamed,{people}
+changetype: delete
+"""
+
+
+def test_entries_are_added_changed_renamed_and_deleted(lab: LdapLab) -> None:
+    """By an account that has no entry (the rootdn), which is exempt since slapd says that it is bound."""
+    root = ("-D", ROOT_DN, "-w", "root secret")
+    done = lab.run("ldapmodify", lab.url("app"), *root, given=CHANGES.format(people=PEOPLE))
+    assert (done.code, done.output.count("entry")) == (0, 4), done
+    set_password = lab.run("ldappasswd", lab.url("app", ldaps=True), *root, "-s", "new secret", dn("user000"))
+    assert set_password.code == 0, set_password
+    assert lab.run("ldapwhoami", lab.url("auto"), *as_user("user000", "new secret")).code == 0
+
+
+def test_refusal_of_a_change_is_that_of_the_directory(lab: LdapLab, slapd: Slapd) -> None:
+    """An account without the right."""
     change = f"dn: {dn('alice')}\nchangetype: modify\nreplace: description\ndescription: new\n"
     refused = lab.run("ldapmodify", lab.url("app"), *APP, given=change)
     without = run_client("ldapmodify", f"ldap://{LOOPBACK}:{slapd.port}", *APP, given=change)

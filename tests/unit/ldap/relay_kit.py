@@ -16,6 +16,7 @@ from duoproxy.ldap.relay_actions import (
     JudgeBind,
     ToClient,
     ToServer,
+    WhoAnswered,
 )
 from duoproxy.ldap.relay_policy import RelayPolicy
 from duoproxy.ldap.relay_table import Phase
@@ -124,6 +125,8 @@ def _told(action: Action) -> object:
             return ("judge", request.name, count)
         case BindAnswered(code, _):
             return ("answered", code)
+        case WhoAnswered(authorization_id):
+            return ("who", authorization_id)
         case BindLost():
             return "bind lost"
         case GiveUpBind():

@@ -214,6 +214,49 @@ def test_verdict_on_a_client_that_has_gone_says_nothing() -> None:
     assert (talk.accept(), talk.refuse()) == ([], [])
 
 
+def test_directory_can_be_asked_whom_it_takes_the_connection_for() -> None:
+    """RFC 4532, between its yes and ours."""
+    talk = Conversation()
+    talk.client(bind(1))
+    talk.try_password()
+    talk.server(bound(1))
+    assert told(talk.relay.ask_who()) == [("server", 2, "EXTENDED")]
+    assert talk.server(result(2, 0x78, 0, b"", tlv(0x8B, b"dn:cn=admin"))) == [("who", b"dn:cn=admin")]
+    assert talk.accept(exempt=True) == [("client", 1, "BIND", 0)]
+
+
+def test_directory_that_does_not_say_who_is_bound_says_nothing() -> None:
+    """Active Directory of Samba: protocolError."""
+    talk = Conversation()
+    talk.client(bind(1))
+    talk.try_password()
+    talk.server(bound(1))
+    talk.relay.ask_who()
+    assert talk.server(result(2, 0x78, 2)) == [("who", b"")]
+
+
+def test_nobody_is_asked_about_before_a_yes() -> None:
+    """There is nobody bound."""
+    talk = Conversation()
+    with pytest.raises(RuntimeError):
+        talk.relay.ask_who()
+    talk.client(bind(1))
+    talk.try_password()
+    talk.server(bound(1, 49))
+    with pytest.raises(RuntimeError):
+        talk.relay.ask_who()
+
+
+def test_directory_that_goes_under_the_question_is_told_to_whoever_judges() -> None:
+    """As under a bind."""
+    talk = Conversation()
+    talk.client(bind(1))
+    talk.try_password()
+    talk.server(bound(1))
+    talk.relay.ask_who()
+    assert told(talk.relay.server_lost("gone")) == ["bind lost"]
+
+
 # ── how many binds ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -423,14 +466,13 @@ def test_answer_of_another_kind_is_no_answer_to_a_bind() -> None:
     assert talk.server(done(1)) == ["give up", "drop", ("client", 0, "EXTENDED", 52), "end"]
 
 
-def test_late_answer_to_a_bind_that_was_not_ours_to_await_is_dropped() -> None:
-    """Between two readings of a password nothing waits."""
+def test_second_answer_to_a_bind_ends_the_connection() -> None:
+    """No, then yes: whom the directory takes the connection for cannot be told any more."""
     talk = Conversation()
     talk.client(bind(1))
     talk.try_password()
     talk.server(bound(1, 49))
-    assert talk.server(bound(1, 0)) == []
-    assert talk.accept() == [("client", 1, "BIND", 52)]
+    assert talk.server(bound(1, 0)) == ["give up", "drop", ("client", 0, "EXTENDED", 52), "end"]
 
 
 def test_notice_of_disconnection_is_relayed_as_such() -> None:

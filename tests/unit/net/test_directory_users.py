@@ -250,5 +250,9 @@ def test_name_of_an_entry_is_its_one_name(directory: FakeDirectory, values: tupl
 
 def test_of_several_names_the_one_in_the_dn_counts(directory: FakeDirectory) -> None:
     """uid=erin, whose entry also has the uid of somebody else."""
-    directory.add(f"uid=erin,{BASE_DN}", uid=["alice", "erin"])
-    assert finder(directory, username_attribute="uid").name_of(user_of(directory, f"uid=erin,{BASE_DN}")) == "erin"
+    dn = f"uid=erin,{BASE_DN}"
+    directory.add(dn, uid=["alice", "erin"])
+    by_uid = finder(directory, username_attribute="uid")
+    found = run_now(by_uid.find_dn(dn.encode()))
+    assert isinstance(found, DirectoryUser)
+    assert by_uid.name_of(found) == "erin"

@@ -45,7 +45,11 @@ class FakeAttempt:
     address: str = "10.0.0.5"
     port: int = 50_000
     fault: Exception | None = None
+    who: bytes = b""
     sent: list[tuple[bytes, str]] = field(factory=list)
+
+    async def who_am_i(self) -> bytes:
+        return self.who
 
     async def send(self, name: bytes, password: Secret) -> BindAnswer:
         self.sent.append((name, password.reveal_text()))
@@ -334,13 +338,23 @@ def test_exempt_entry_needs_no_conditions() -> None:
     assert Door(options=options, exempt_dns=(SERVICE_DN,)).bind(SERVICE_DN, "service").accepted
 
 
-def test_name_that_only_looks_exempt_is_not() -> None:
+@pytest.mark.parametrize("who", [b"", b"u:CORP\\alice", b"dn:" + ALICE.encode(), b"dn:"])
+def test_name_that_only_looks_exempt_is_not(who: bytes) -> None:
     """A display name that is spelled like a DN below the exempt one: the entry counts, and there is none."""
     door = Door(exempt_dns=(f"OU=Service,{BASE_DN}",))
     name = f"CN=made up,OU=Service,{BASE_DN}"
     door.passwords[name.encode()] = b"right"
-    verdict = door.bind(name)
-    assert (verdict.accepted, verdict.exempt, door.reasons) == (False, False, [])
+    verdict = door.bind(name, who=who)
+    assert (verdict.accepted, verdict.code, door.reasons) == (False, 49, [])
+
+
+def test_account_without_an_entry_is_exempt_when_the_directory_confirms_it() -> None:
+    """The rootdn of OpenLDAP: the directory says who is bound (RFC 4532)."""
+    door = Door(exempt_dns=(f"cn=admin,{BASE_DN}",))
+    name = f"cn=admin,{BASE_DN}"
+    door.passwords[name.encode()] = b"right"
+    assert door.bind(name, who=b"dn:CN=admin," + BASE_DN.encode()).accepted
+    assert (door.reasons, door.duo.preauths) == (["exempt-ou"], [])
 
 
 def test_password_of_an_exempt_bind_is_not_split() -> None:

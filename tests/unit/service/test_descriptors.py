@@ -51,6 +51,14 @@ def test_a_limit_that_stays_too_low_is_said_with_what_follows(limits: Limits) ->
     )
 
 
+@pytest.mark.parametrize("limits", [(1024, 4096)], indirect=True)
+def test_connections_beside_logins_are_counted(limits: Limits) -> None:
+    """Two for each client of LDAP: their descriptors are not those of logins."""
+    said = raise_descriptor_limit(10_000, 1_000)
+    assert "max_pending_logins=10000 with 1000 connections of LDAP (max_connections) needs 11512" in said
+    assert logins_that_fit(10_000, 1_000) == 4096 - 1_000 - 512
+
+
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [((4096, 4096), 3584), ((120, 120), 60), ((1, 1), 1), ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 10_000)],
