@@ -25,7 +25,7 @@ from zope.interface import implementer
 
 from duoproxy.errors import PrimaryUnreachable, RemoteProtocolError
 from duoproxy.ldap.framing import FramingError, MessageFramer
-from duoproxy.ldap.messages import BindRequest, ResultCode
+from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.relay import Relay
 from duoproxy.ldap.relay_actions import (
     Action,
@@ -44,6 +44,7 @@ from duoproxy.ldap.relay_policy import RelayPolicy
 from duoproxy.ldap.relay_table import Phase
 from duoproxy.net import ldap_server_sentences as sentences
 from duoproxy.net.deadlines import Expired, within
+from duoproxy.net.ldap_bind_attempt import BindAnswer, BindAttempt, BindVerdict
 from duoproxy.net.ldap_far_side import FarSide
 from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.net.log_limit import LimitedLog
@@ -80,34 +81,6 @@ class ClientLimits:
     network_s: float
 
 
-@frozen
-class BindVerdict:
-    """What became of a bind.
-
-    Attributes:
-        accepted: the directory's yes goes to the client.
-        code: otherwise, the result code for the client.
-        text: otherwise, the text for the client.
-        relay: whether the directory's own no goes to the client instead, if there is one.
-        exempt: no second factor was asked for, because of who bound or because it was the first bind.
-    """
-
-    accepted: bool
-    code: int = ResultCode.INVALID_CREDENTIALS
-    text: str = ""
-    relay: bool = False
-    exempt: bool = False
-
-
-@frozen
-class BindAnswer:
-    """What the directory said to a bind: its resultCode and diagnosticMessage, and which server it was."""
-
-    code: int
-    text: str
-    server: str
-
-
 class ServesClients(Interface):
     """Whoever has clients: what they share."""
 
@@ -129,42 +102,6 @@ class ServesClients(Interface):
 
     def left(self, client: LdapClient) -> None:
         """Forget a client."""
-
-
-class BindAttempt:
-    """One simple bind with name and password, for whoever judges it.
-
-    Attributes:
-        bind: what the client sent.
-        number: the how manieth it is on its connection, from 1.
-        address: of the client.
-        port: of the client.
-    """
-
-    def __init__(self, client: LdapClient, judged: JudgeBind) -> None:
-        self.bind: BindRequest = judged.bind
-        self.number = judged.number
-        self.address = client.address
-        self.port = client.port
-        self._client = client
-
-    async def send(self, name: bytes, password: Secret) -> BindAnswer:
-        """Let the directory judge a password, on the connection of this client: with a yes the session is the user's.
-
-        Raises:
-            PrimaryUnreachable: it did not answer.
-        """
-        return await self._client.send_bind(name, password)
-
-    async def who_am_i(self) -> bytes:
-        """Ask the directory whom it takes the connection for, after its yes; empty where it does not say.
-
-        Raises:
-            PrimaryUnreachable: it did not answer.
-
-        Source: RFC 4532.
-        """
-        return await self._client.who_is_bound()
 
 
 @implementer(IHandshakeListener, IPushProducer)

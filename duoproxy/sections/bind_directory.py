@@ -17,7 +17,7 @@ from duoproxy.ldap.refusals import RefusalKind, explain
 from duoproxy.net.directory_groups import GroupCheck
 from duoproxy.net.directory_policy import LockoutPolicies
 from duoproxy.net.directory_users import DirectoryUser, NotFound, UserFinder
-from duoproxy.net.ldap_client import BindAnswer
+from duoproxy.net.ldap_bind_attempt import BindAnswer
 from duoproxy.net.ldap_directory import Directory
 from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.secret import Secret

@@ -30,7 +30,7 @@ from duoproxy.login.policy import LoginPolicy
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.directory_users import DirectoryUser, NotFound
 from duoproxy.net.ldap_answers import printable
-from duoproxy.net.ldap_client import BindAnswer, BindAttempt, BindVerdict
+from duoproxy.net.ldap_bind_attempt import BindAnswer, BindAttempt, BindVerdict
 from duoproxy.secret import Secret
 from duoproxy.sections.bind_directory import SHIELDED, BindDirectory
 from duoproxy.sections.contracts import Environment

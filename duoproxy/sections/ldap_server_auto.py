@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from duoproxy.config.schema import Role, SectionSchema
 from duoproxy.errors import ListenError
 from duoproxy.net.duo_client import DuoClient
-from duoproxy.net.ldap_client import BindAttempt, BindVerdict
+from duoproxy.net.ldap_bind_attempt import BindAttempt, BindVerdict
 from duoproxy.net.ldap_server import LdapServer
 from duoproxy.net.server_certificates import CertificateFault, ExpiryNotice
 from duoproxy.net.server_tls import CiphersRefused

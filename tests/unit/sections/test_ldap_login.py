@@ -16,7 +16,7 @@ from duoproxy.login.factors import AppendMode
 from duoproxy.login.outcome import Cause
 from duoproxy.login.parties import SecondFactorLogin
 from duoproxy.login.policy import Failmode, LoginPolicy
-from duoproxy.net.ldap_client import BindAnswer, BindAttempt, BindVerdict
+from duoproxy.net.ldap_bind_attempt import BindAnswer, BindAttempt, BindVerdict
 from duoproxy.secret import Secret
 from duoproxy.sections.ldap_login import RESULT_CODES, LdapLogins, LdapLoginSettings
 from duoproxy.testing import DENIED, FakeSecondFactor, make_environment, run_now
