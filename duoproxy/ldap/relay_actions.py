@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from duoproxy.ldap.messages import BindRequest
 
@@ -11,14 +11,14 @@ from duoproxy.ldap.messages import BindRequest
 class ToClient:
     """Octets for the client."""
 
-    octets: bytes
+    octets: bytes = field(repr=False)
 
 
 @frozen
 class ToServer:
     """Octets for the directory, over a connection of this client's own, which is opened when there is none."""
 
-    octets: bytes
+    octets: bytes = field(repr=False)
 
 
 @frozen

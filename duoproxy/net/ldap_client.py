@@ -173,9 +173,21 @@ class LdapClient(Protocol):
         """Cut into messages, and do what each of them asks for."""
         if self._ended_at is not None:
             return
-        broken = ""
+        now = self._service.reactor.seconds()
         if not self._relay.waits_for_server:
-            self._heard_at = self._service.reactor.seconds()  # from now on it owes an answer
+            self._heard_at = now  # from now on it owes an answer
+        data = self._framer.gather(data)
+        passed = self._relay.pass_requests(data, self._framer.max_message_bytes)
+        if passed:
+            self._active_at = now
+            self._far_side.send(data[:passed])
+            data = data[passed:]
+        if data:
+            self._look_at(data)
+        self._note_partial()
+
+    def _look_at(self, data: bytes) -> None:
+        broken = ""
         try:
             messages = self._framer.feed(data)
         except FramingError as fault:
@@ -193,7 +205,6 @@ class LdapClient(Protocol):
         if broken:
             actions += self._relay.end(ResultCode.PROTOCOL_ERROR, broken)
         self._perform(actions)
-        self._note_partial()
 
     def _discard(self, count: int, *, unframed: bool) -> None:
         """Throw away what stood behind StartTLS in the clear. Source: RFC 4511 §4.14.1, §5.3."""
@@ -219,22 +230,29 @@ class LdapClient(Protocol):
     # ── what the machine says ──────────────────────────────────────────────────────────────────────────────────
     def _perform(self, actions: list[Action]) -> None:
         to_client: list[bytes] = []
+        to_server: list[bytes] = []
         for action in actions:
             if isinstance(action, ToClient):
                 to_client.append(action.octets)
             elif isinstance(action, ToServer):
-                self._far_side.send(action.octets)
+                to_server.append(action.octets)
             else:
-                self._write(to_client)
-                to_client = []
+                self._write_both(to_client, to_server)
+                to_client, to_server = [], []
                 _PERFORM[type(action)](self, action)
-        self._write(to_client)
+        self._write_both(to_client, to_server)
         limits = self._service.limits
         self._framer.max_message_bytes = limits.message_bytes if self.is_bound else limits.unbound_message_bytes
 
-    def _write(self, octets: list[bytes]) -> None:
-        if octets and not self._is_gone:
-            write_promptly(self._tcp, octets[0] if len(octets) == 1 else b"".join(octets))
+    def _write_both(self, to_client: list[bytes], to_server: list[bytes]) -> None:
+        if to_server:
+            self._far_side.send(b"".join(to_server))
+        if to_client:
+            self._write(b"".join(to_client))
+
+    def _write(self, octets: bytes) -> None:
+        if not self._is_gone:
+            write_promptly(self._tcp, octets)
 
     def _judge(self, action: JudgeBind) -> None:
         login = Deferred.fromCoroutine(self._log_in(BindAttempt(self, action)))
@@ -317,7 +335,8 @@ class LdapClient(Protocol):
                 limit_s += self._service.limits.network_s
             return await within(self._service.reactor, limit_s, waiting)
         except Expired:
-            raise PrimaryUnreachable("the directory", f"no answer to the bind within {limit_s:g} s") from None
+            server = self._far_side.server or "the directory"
+            raise PrimaryUnreachable(server, f"no answer to the bind within {limit_s:g} s") from None
         except RemoteProtocolError as fault:
             raise PrimaryUnreachable("the directory", str(fault)) from None
         finally:
@@ -347,6 +366,15 @@ class LdapClient(Protocol):
     def server_data(self, data: bytes) -> None:
         """Take octets of the directory. Source: `FarSideOwner`."""
         self._heard_at = self._active_at = self._service.reactor.seconds()
+        data = self._server_framer.gather(data)
+        passed = self._relay.pass_answers(data, self._server_framer.max_message_bytes)
+        if passed:
+            self._write(data[:passed])
+            data = data[passed:]
+        if data:
+            self._look_at_answers(data)
+
+    def _look_at_answers(self, data: bytes) -> None:
         broken = ""
         try:
             messages = self._server_framer.feed(data)
