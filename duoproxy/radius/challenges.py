@@ -3,8 +3,9 @@
 Owns what a State is worth: it is random, belongs to one device and one user of one section, and is used once. While the
 step that used it is in progress the same request belongs to that step; afterwards it gets the same reply again. Any
 other State, or another request with a used one, is strange, and never the beginning of a login. Owns also who has to go
-when too many users are being waited for: the one who was asked first. Users who have proven nothing yet (the primary
-asks them) have room of their own, so that nobody can push aside those who have.
+when too many users are being waited for: the one who was asked first, but before him whoever has more than a few
+questions open, so that one valid password does not buy the places of others. Users who have proven nothing yet (the
+primary asks them) have room of their own, so that nobody can push aside those who have.
 
 What a conversation and a reply are, it does not know; it is fed time and has no clock.
 
@@ -16,13 +17,15 @@ from __future__ import annotations
 import enum
 import itertools
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from attrs import define, field, frozen
 
 MAX_OPEN: Final = 10_000
 """Questions that wait for an answer, of users with a proven password; and as many of others."""
+MAX_SPARED_OF_USER: Final = 4
+"""Questions of one user; with one more the oldest is the first to go when there is no room."""
 MAX_REPLIES: Final = 10_000
 """Used States whose reply is kept for a device that asks again; oldest out first."""
 CHALLENGE_LIFE_S: Final = 120.0
@@ -80,6 +83,47 @@ class _Waiting(Generic[ConversationT]):
     asker: Asker
     conversation: ConversationT
     until: float
+    account: Hashable
+
+
+class _Room(Generic[ConversationT]):
+    """Questions that wait, the oldest first, at most so many."""
+
+    def __init__(self, places: int) -> None:
+        self._places = places
+        self.waiting: OrderedDict[bytes, _Waiting[ConversationT]] = OrderedDict()
+        self._spared_of: dict[Hashable, OrderedDict[bytes, None]] = {}
+        self._first_to_go: OrderedDict[bytes, None] = OrderedDict()
+
+    def enter(self, state: bytes, waiting: _Waiting[ConversationT]) -> list[ConversationT]:
+        """Put a question; gives the conversations that had to go for it."""
+        given_up = []
+        while len(self.waiting) >= self._places:
+            given_up.append(self.leave(next(iter(self._first_to_go or self.waiting))).conversation)
+        self.waiting[state] = waiting
+        own = self._spared_of.setdefault(waiting.account, OrderedDict())
+        own[state] = None
+        if len(own) > MAX_SPARED_OF_USER:
+            self._first_to_go[own.popitem(last=False)[0]] = None
+        return given_up
+
+    def leave(self, state: bytes) -> _Waiting[ConversationT]:
+        """Take a question away."""
+        waiting = self.waiting.pop(state)
+        self._first_to_go.pop(state, None)
+        own = self._spared_of.get(waiting.account)
+        if own is not None:
+            own.pop(state, None)
+            if not own:
+                del self._spared_of[waiting.account]
+        return waiting
+
+    def leave_late(self, now: float) -> list[ConversationT]:
+        """Take away those whose time is over; gives their conversations."""
+        late = []
+        while self.waiting and now >= next(iter(self.waiting.values())).until:
+            late.append(self.leave(next(iter(self.waiting))).conversation)
+        return late
 
 
 @define(eq=False)
@@ -106,16 +150,15 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
             max_open: how many questions to users with a proven password may wait at once, and how many to others.
         """
         self._random_bytes = random_bytes
-        self._max_open = max_open
-        self._of_proven: OrderedDict[bytes, _Waiting[ConversationT]] = OrderedDict()
-        self._of_others: OrderedDict[bytes, _Waiting[ConversationT]] = OrderedDict()
+        self._of_proven: _Room[ConversationT] = _Room(max_open)
+        self._of_others: _Room[ConversationT] = _Room(max_open)
         self._rooms = (self._of_proven, self._of_others)
         self._in_progress: dict[bytes, _Used[ReplyT]] = {}
         self._answered: OrderedDict[bytes, _Used[ReplyT]] = OrderedDict()
 
     def __len__(self) -> int:
         """The number of questions that wait."""
-        return len(self._of_proven) + len(self._of_others)
+        return sum(len(room.waiting) for room in self._rooms)
 
     @property
     def remembered(self) -> int:
@@ -125,11 +168,12 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
     def asked_since(self, moment: float) -> int:
         """Count the questions that were put at `moment` (seconds, monotonic) or later, and wait for their answer."""
         since = moment + CHALLENGE_LIFE_S
-        young = [itertools.takewhile(lambda one: one.until >= since, reversed(room.values())) for room in self._rooms]
+        newest = (reversed(room.waiting.values()) for room in self._rooms)
+        young = [itertools.takewhile(lambda one: one.until >= since, waiting) for waiting in newest]
         return sum(1 for _ in itertools.chain(*young))
 
     def ask(
-        self, asker: Asker, conversation: ConversationT, now: float, *, proven: bool = True
+        self, asker: Asker, conversation: ConversationT, now: float, *, proven: bool = True, account: str = ""
     ) -> tuple[bytes, list[ConversationT]]:
         """Put a question.
 
@@ -138,17 +182,15 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
             conversation: anything.
             now: seconds, monotonic.
             proven: whether the user has proven a password.
+            account: whose it is, always spelled in one way; empty: that of the User-Name as it is spelled.
 
         Returns:
             its State, and the conversations that were given up to make room.
         """
-        given_up, room = [], self._of_proven if proven else self._of_others
-        while len(room) >= self._max_open:
-            given_up.append(room.popitem(last=False)[1].conversation)
         # As digits: a device that keeps a State as text (ocserv 1.1 does) would cut it at its first zero.
         state = self._random_bytes(STATE_BYTES).hex().encode("ascii")
-        room[state] = _Waiting(asker, conversation, now + CHALLENGE_LIFE_S)
-        return state, given_up
+        waiting = _Waiting(asker, conversation, now + CHALLENGE_LIFE_S, account or asker.user)
+        return state, (self._of_proven if proven else self._of_others).enter(state, waiting)
 
     def take(
         self, state: bytes, asker: Asker, its_fingerprint: bytes | None, now: float
@@ -162,10 +204,10 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
                 same as it.
             now: seconds, monotonic.
         """
-        room = self._of_proven if state in self._of_proven else self._of_others
-        waiting = room.get(state)
+        room = self._of_proven if state in self._of_proven.waiting else self._of_others
+        waiting = room.waiting.get(state)
         if waiting is not None and waiting.asker == asker and now < waiting.until:
-            del room[state]
+            room.leave(state)
             self._in_progress[state] = _Used(asker, its_fingerprint)
             return Found(Standing.ANSWER, conversation=waiting.conversation)
         used = self._in_progress.get(state) or self._answered.get(state)
@@ -191,8 +233,4 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
         """Forget what is too old; give the conversations whose answer did not come."""
         while self._answered and now - next(iter(self._answered.values())).replied_at >= REPLY_LIFE_S:
             self._answered.popitem(last=False)
-        late = []
-        for room in self._rooms:
-            while room and now >= next(iter(room.values())).until:
-                late.append(room.popitem(last=False)[1].conversation)
-        return late
+        return [conversation for room in self._rooms for conversation in room.leave_late(now)]

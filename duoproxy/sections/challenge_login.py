@@ -15,6 +15,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, Step
+from duoproxy.login.open_questions import account_of
 from duoproxy.login.outcome import Outcome
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
 from duoproxy.login.request import LoginRequest, PasswordProof
@@ -107,8 +108,15 @@ class ChallengeLogins(RadiusLogins):
         return await self._step(conversation, conversation.dialogue.begin(), request, received)
 
     def _make_dialogue(self, request: LoginRequest, received: ReceivedRequest) -> Dialogue:
-        settings, tools = self._settings, self._tools(request)
-        return Dialogue(request, settings.policy, self._primary, self._second_factor, tools, self._dialogue)
+        return Dialogue(
+            request,
+            self._settings.policy,
+            self._primary,
+            self._second_factor,
+            self._tools(request),
+            self._dialogue,
+            open_questions=self._open_questions,
+        )
 
     async def _answer(self, state: bytes, answer: LoginRequest, received: ReceivedRequest) -> Reply | None:
         """Bring an answer to its question; a State that belongs to none is never the beginning of a login."""
@@ -155,7 +163,9 @@ class ChallengeLogins(RadiusLogins):
 
     def _asked(self, conversation: _Conversation, received: ReceivedRequest, proven: bool) -> bytes:
         """Give the State of a new question."""
-        state, given_up = self._challenges.ask(_asker(received), conversation, self._now(), proven=proven)
+        account = account_of(conversation.request.username)
+        asker, now = _asker(received), self._now()
+        state, given_up = self._challenges.ask(asker, conversation, now, proven=proven, account=account)
         for one in given_up:
             device = one.request.device
             self._limited.warn("evicted", device, lambda: sentences.challenge_given_up(device, self._max_open))  # noqa: B023

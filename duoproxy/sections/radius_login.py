@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from duoproxy.login.flow import run_login
+from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
 from duoproxy.login.request import Credential, LoginRequest, PasswordProof
@@ -44,6 +45,7 @@ class RadiusLogins(LoginShell):
         super().__init__(settings, environment)
         self._primary = primary
         self._second_factor = second_factor
+        self._open_questions = OpenQuestions()
 
     def start(self) -> None:
         """Begin what runs by itself; here nothing does."""

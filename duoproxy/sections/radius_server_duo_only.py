@@ -47,8 +47,16 @@ class FactorLogins(RadiusLogins):
 
     async def _run(self, request: LoginRequest) -> Outcome:
         options = DialogueOptions(factor_prompt=False, first_answer_is_factor=True)
-        policy, tools = self._settings.policy, self._tools(request)
-        step = await Dialogue(request, policy, self._primary, self._second_factor, tools, options).begin()
+        dialogue = Dialogue(
+            request,
+            self._settings.policy,
+            self._primary,
+            self._second_factor,
+            self._tools(request),
+            options,
+            open_questions=self._open_questions,
+        )
+        step = await dialogue.begin()
         if not isinstance(step, EndStep):
             raise RuntimeError("a dialogue without prompts asked its user")
         return step.outcome

@@ -14,6 +14,7 @@ from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Device, Factor, Prea
 from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
 from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.login.factors import AppendMode
+from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER
 from duoproxy.login.outcome import Cause, PrimaryOutcome
 from duoproxy.login.policy import Failmode, LoginPolicy
 from duoproxy.login.prompt import PromptFormat
@@ -81,12 +82,15 @@ class ChallengeCase(SynchronousTestCase):
         join_retries: bool = True,
         max_open: int = 100,
         section: str = "radius_server_challenge",
+        prompt: bool = True,
     ) -> None:
         """Start the section as its class would."""
         environment = make_environment(section, reactor=self.clock, auth_event=self.events.append)
         policy = LoginPolicy(append=NO_APPENDING, failmode=failmode)
         shell = LoginShellSettings(policy, pass_through, AttributeId(0, 31), pw_codec, "DI", "radius_client")
-        dialogue = DialogueOptions(prompt_format=layout, same_answer_means_auto=False, enroll_as_prompt=enroll)
+        dialogue = DialogueOptions(
+            prompt_format=layout, factor_prompt=prompt, same_answer_means_auto=False, enroll_as_prompt=enroll
+        )
         self.logins = ChallengeLogins(shell, dialogue, environment, self.primary, self.duo, max_open)
         self.transport = FakeTransport()
         self.server = RadiusServer(
@@ -478,6 +482,20 @@ class StateTests(ChallengeCase):
         self.assertEqual((len(self.answers(asked)), self.answers(retry)), (1, []))
         self.assertEqual(self.ask(b"push", state).code, Code.ACCESS_ACCEPT)
 
+    def test_one_valid_password_rings_a_telephone_only_so_often_at_once(self) -> None:
+        """The ninth push of one account is not sent, however its name is spelled; another user's is."""
+        self.duo = SlowDuo()
+        self.begin(prompt=False)
+        for number in range(MAX_QUESTIONS_OF_USER):
+            self.send(PASSWORD, user=b"CORP\\alice" if number % 2 else b"alice")
+        self.assertEqual(len(self.duo.asked), MAX_QUESTIONS_OF_USER)
+        request = self.send(PASSWORD, user=b"Alice")
+        [reply] = self.answers(request)
+        self.assertEqual(reply.code, Code.ACCESS_REJECT)
+        self.assertEqual(self.causes(), ["too-many-questions"])
+        self.send(PASSWORD, user=b"bob")
+        self.assertEqual(len(self.duo.asked), MAX_QUESTIONS_OF_USER + 1)
+
     def test_another_answer_while_the_push_rings_is_refused(self) -> None:
         """It neither joins nor asks; the push goes on."""
         self.duo = SlowDuo()
@@ -498,6 +516,16 @@ class StateTests(ChallengeCase):
         self.assertIn("was given up: 2 users are being waited for", self.log())
         self.refused(b"push", first_state)
         self.assertEqual(self.ask(b"push", second_state).code, Code.ACCESS_ACCEPT)
+
+    def test_one_valid_password_does_not_take_the_prompts_of_others(self) -> None:
+        """Whoever begins a thousand logins gives up his own, however he spells his name; bob's prompt stays."""
+        self.begin(max_open=10)
+        prompts = [self.prompted(user=user) for user in (b"bob", b"carol", b"dora")]
+        for number in range(100):
+            self.prompted(user=(b"mallory", b"Mallory", b"CORP\\mallory", b"mallory@corp.example")[number % 4])
+        self.assertEqual(len(self.logins._challenges), 10)
+        for user, prompt in zip((b"bob", b"carol", b"dora"), prompts, strict=True):
+            self.assertEqual(self.ask(b"push", prompt, user=user).code, Code.ACCESS_ACCEPT)
 
     def test_answers_that_are_no_pap(self) -> None:
         """An answer needs exactly one User-Password."""

@@ -57,6 +57,27 @@ def test_a_state_is_used_once() -> None:
     assert len(table) == 0
 
 
+def test_who_has_many_questions_open_loses_his_own_first() -> None:
+    """Of one account the newest few are spared; then the oldest of all goes."""
+    table = make(max_open=8)
+    others = [table.ask(Asker("10.0.0.1", name), name.decode(), 0.0)[0] for name in (b"a", b"b")]
+    gone = [table.ask(BOB, f"bob {number}", 1.0, account="bob")[1] for number in range(10)]
+    assert [one for given_up in gone for one in given_up] == ["bob 0", "bob 1", "bob 2", "bob 3"]
+    late = [table.ask(Asker("10.0.0.1", name), name.decode(), 2.0)[1] for name in (b"c", b"d", b"e")]
+    assert late == [["bob 4"], ["bob 5"], ["a"]]
+    assert table.take(others[1], Asker("10.0.0.1", b"b"), ONE, 3.0).conversation == "b"
+
+
+def test_no_account_is_kept_when_its_questions_are_gone() -> None:
+    """Answered, given up or too late: nothing of anybody stays."""
+    table = make(max_open=20)
+    states = [table.ask(BOB, "talk", 0.0)[0] for _ in range(30)]
+    assert table.take(states[-1], BOB, ONE, 1.0).standing is Standing.ANSWER
+    assert len(table.expire(CHALLENGE_LIFE_S)) == 19
+    room = table._of_proven
+    assert (len(table), room._spared_of, room._first_to_go) == (0, {}, {})
+
+
 @pytest.mark.parametrize("somebody_else", [BOB, ALICE_ELSEWHERE])
 def test_a_state_belongs_to_one_user_of_one_device(somebody_else: Asker) -> None:
     """For anybody else it is unknown, before and after it is used; and it stays good for its owner."""
