@@ -207,6 +207,11 @@ class Ledger:
             self.faults.append(f"a second end of a login of {login.user}")
         login.over, login.verdict, login.bypass, login.newest.done_at = True, verdict, bypass, now
 
+    def stops(self, now: float) -> None:
+        """The proxy stops: whoever waits is owed a reject."""
+        for login in self.open_logins():
+            self.decided(login, radius.ACCESS_REJECT, now)
+
     # ── a reply leaves ─────────────────────────────────────────────────────────────────────────────────────────
 
     def replied(self, reply: bytes, destination: Endpoint, now: float) -> None:

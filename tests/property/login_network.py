@@ -158,6 +158,7 @@ class LoginNetwork:
 
     def stop(self) -> None:
         """Stop the section, and listen to its log no more."""
+        self.ledger.stops(self.clock.seconds())
         Deferred.fromCoroutine(self.section.stop())
         self.log.end()
 

@@ -64,6 +64,10 @@ class Directory(ClientSection):
         return PrimaryOutcome(True)
 
 
+MOST_PUSHES_OF_USER = 8
+"""So many telephones of one user ring at once; a further login is rejected."""
+
+
 class Weather(enum.Enum):
     """How it stands with Duo."""
 
@@ -164,6 +168,8 @@ class DuoLogin:
         if username == DENIED_USER:
             self.duo.decided(self.login, ACCESS_REJECT)
             return Preauth(PreauthResult.DENY, "Your account is disabled.")
+        if sum(push.login.user == username for push in self.duo.pending) >= MOST_PUSHES_OF_USER:
+            self.duo.decided(self.login, ACCESS_REJECT)
         return ASK
 
     async def authenticate(self, query: AuthQuery) -> AuthAnswer:

@@ -27,7 +27,7 @@ from twisted.logger import LogEvent
 from tests.property.login_network import Choices, FaultsInTheLog, InFlight, LoginNetwork
 from tests.property.login_people import Reaction, Weather
 from tests.property.login_terminals import DEVICES, HOSTS, PASSWORDS, SHAPES, STRANGER, Request, Terminal
-from tests.property.plain_radius import CALLED_STATION_ID
+from tests.property.plain_radius import ACCESS_REJECT, CALLED_STATION_ID
 
 MAX_TERMINALS = 16
 
@@ -233,13 +233,13 @@ class LoginsOnABadNetwork(RuleBasedStateMachine):
         self._holds()
 
     def _stops_in_the_middle_of_a_login(self) -> None:
-        """A stop ends what waits, without an answer."""
+        """A stop ends what waits, in an Access-Reject."""
         self._new_login()
         self.network.delivers_everything()
         assert len(self.network.duo.pending) == 1
         self.network.stop()
         assert self.network.closed
-        assert not self.network.in_flight
+        assert [datagram.octets[0] for datagram in self.network.in_flight] == [ACCESS_REJECT]
         assert not self.network.clock.getDelayedCalls()
         assert (self.network.server.pending, self.network.server._running) == (0, set())
         self._holds()
