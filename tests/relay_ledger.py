@@ -38,7 +38,7 @@ class RelayLedger:
         self.relay = relay
         self.ended = False
         self._asked: dict[int, int] = {}
-        self._highest_upstream = 0
+        self._used_upstream: set[int] = set()
         self._session_is_bound = False
         self._was_accepted = False
         self._sent_bind_id = 0
@@ -95,16 +95,21 @@ class RelayLedger:
             elif isinstance(action, ToClient):
                 self._to_client(action.octets)
             elif isinstance(action, DropServer):
-                self._highest_upstream, self._session_is_bound, self._sent_bind_id = 0, False, 0
+                self.new_session()
             elif isinstance(action, EndClient):
                 self.ended = True
         if self.relay.phase is Phase.ANONYMOUS:
             assert not self._session_is_bound, "whoever is nobody here is nobody there"
 
+    def new_session(self) -> None:
+        """The connection to the directory has ended; the next one begins anew."""
+        self._used_upstream.clear()
+        self._session_is_bound, self._sent_bind_id = False, 0
+
     def _to_server(self, octets: bytes) -> None:
         head = peek_message(octets)
-        assert head.message_id > self._highest_upstream, "no id is used twice"
-        self._highest_upstream = head.message_id
+        assert head.message_id not in self._used_upstream, "no id is used twice"
+        self._used_upstream.add(head.message_id)
         if head.operation_tag == Request.BIND:
             request = read_bind(octets, head)
             assert request.password is not None, "only simple binds"
@@ -112,7 +117,7 @@ class RelayLedger:
             assert len(request.password), "an empty password reaches no directory"
             self._sent_bind_id = head.message_id
         if head.operation_tag == Request.ABANDON:
-            assert read_abandoned(octets, head) < head.message_id
+            assert read_abandoned(octets, head) in self._used_upstream
 
     def _to_client(self, octets: bytes) -> None:
         head = peek_message(octets)

@@ -78,12 +78,7 @@ class MessageFramer:
         """
         if self._fault:
             raise FramingError(self._fault)
-        if self._pending:
-            self._pending += data
-            if len(self._pending) < self._wanted_bytes:
-                return []
-            data = bytes(self._pending)
-            self._pending.clear()
+        data = self.gather(data)
         messages: list[bytes] = []
         try:
             kept_from = self._cut(data, messages)
@@ -93,6 +88,22 @@ class MessageFramer:
         if kept_from < len(data):
             self._pending += memoryview(data)[kept_from:]
         return messages
+
+    def gather(self, data: bytes) -> bytes:
+        """Put octets behind those of the unfinished message that are kept, and give all of them once it is whole.
+
+        Returns:
+            octets from the begin of a message on, which nobody has seen; `feed` takes what the caller makes no use of.
+            None of them while the message is not whole.
+        """
+        if not self._pending:
+            return data
+        self._pending += data
+        if len(self._pending) < self._wanted_bytes:
+            return b""
+        data = bytes(self._pending)
+        self._pending.clear()
+        return data
 
     def _cut(self, data: bytes, messages: list[bytes]) -> int:
         """Append the whole messages of `data` to `messages`; return where the unfinished one begins."""

@@ -19,11 +19,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define
 
 from duoproxy.errors import RemoteProtocolError
 from duoproxy.ldap.ber import fault
-from duoproxy.ldap.framing import MAX_MESSAGE_ID, MessageHead, peek_message
+from duoproxy.ldap.framing import MessageHead, peek_message
 from duoproxy.ldap.messages import (
     FINAL_RESPONSE,
     NOTICE_OF_DISCONNECTION,
@@ -62,23 +62,11 @@ from duoproxy.ldap.relay_actions import (
     WhoAnswered,
 )
 from duoproxy.ldap.relay_policy import RelayPolicy, why_refused
+from duoproxy.ldap.relay_requests import MAX_OUTSTANDING, Requests
 from duoproxy.ldap.relay_table import TREATMENTS, Arrival, Phase, Treatment, arrival_of
 from duoproxy.secret import Secret
 
-MAX_OUTSTANDING: Final = 1_000
-"""Requests of one client that have no answer yet."""
-MAX_OWN_ID: Final = 1 << 30
-"""Greater ids of clients are replaced, so that there are always ids left that are greater still."""
-
 _SEARCH_PARTS: Final = frozenset({Response.SEARCH_ENTRY, Response.SEARCH_REFERENCE})
-
-
-@frozen
-class _InFlight:
-    """A request that the directory has not answered yet."""
-
-    client_id: int
-    request: int
 
 
 @define
@@ -119,9 +107,7 @@ class Relay:
         self._first_was_exempt = False
         self._may_search = True
         self._server_was_bound = False
-        self._highest_id = 0
-        self._in_flight: dict[int, _InFlight] = {}
-        self._upstream_ids: dict[int, int] = {}
+        self._requests = Requests()
         self._treat: Mapping[Treatment, Callable[[MessageHead, bytes, Arrival], list[Action]]] = {
             Treatment.BEGIN_BIND: self._begin_bind,
             Treatment.BEGIN_TLS: self._begin_tls,
@@ -137,7 +123,25 @@ class Relay:
     @property
     def waits_for_server(self) -> bool:
         """Whether the directory owes an answer."""
-        return bool(self._in_flight) or (self._bind is not None and self._bind.waits_for_server)
+        return bool(self._requests.in_flight) or (self._bind is not None and self._bind.waits_for_server)
+
+    # ── what goes on as it is ──────────────────────────────────────────────────────────────────────────────────
+    def pass_requests(self, octets: bytes, max_message_bytes: int) -> int:
+        """Take the messages at the front that go on unchanged, and give where the first other one begins.
+
+        What is passed was as if `from_client` had said `ToServer` with the same octets for each message.
+
+        Args:
+            octets: of the client, from the begin of a message on.
+            max_message_bytes: a longer message is not passed.
+        """
+        if self.phase is not Phase.BOUND or not self._may_search:
+            return 0
+        return self._requests.run_of_requests(octets, max_message_bytes)
+
+    def pass_answers(self, octets: bytes, max_message_bytes: int) -> int:
+        """Do the same for octets of the directory: as if `from_server` had said `ToClient`."""
+        return self._requests.run_of_answers(octets, max_message_bytes)
 
     # ── from the client ────────────────────────────────────────────────────────────────────────────────────────
     def from_client(self, octets: bytes) -> list[Action]:
@@ -156,24 +160,24 @@ class Relay:
     def _require_free(self, message_id: int) -> None:
         """Source: RFC 4511 §4.1.1.1."""
         pending = self._bind.message_id if self._bind is not None else 0
-        if message_id == 0 or message_id == pending or message_id in self._upstream_ids:
+        if message_id == 0 or message_id == pending or message_id in self._requests.upstream_ids:
             raise fault(f"the message id {message_id} is not to be used for a request now")
 
     def _forward(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
-        if len(self._in_flight) >= MAX_OUTSTANDING:
+        if self._requests.is_full:
             return [
                 _refused(head, ResultCode.BUSY, f"{MAX_OUTSTANDING} requests of this connection wait for an answer")
             ]
         if arrival is Arrival.CANCEL:
             return self._forward_cancel(head, octets)
-        return [ToServer(with_message_id(octets, head, self._take_id(head)))]
+        return [ToServer(with_message_id(octets, head, self._requests.take(head)))]
 
     def _forward_cancel(self, head: MessageHead, octets: bytes) -> list[Action]:
         """Source: RFC 3909 §2.1: what is to be cancelled has its own id, which the directory knows by another."""
-        cancelled = self._upstream_ids.get(read_cancelled(octets, head))
+        cancelled = self._requests.upstream_ids.get(read_cancelled(octets, head))
         if cancelled is None:
             return [_refused(head, ResultCode.NO_SUCH_OPERATION, "no request with this message id is under way")]
-        return [ToServer(write_cancel(self._take_id(head), cancelled, octets[head.operation_end :]))]
+        return [ToServer(write_cancel(self._requests.take(head), cancelled, octets[head.operation_end :]))]
 
     def _forward_search(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
         if self._may_search:
@@ -197,11 +201,10 @@ class Relay:
 
     def _abandon(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
         """Source: RFC 4511 §4.11: there is no answer, neither to this nor to what it names."""
-        upstream_id = self._upstream_ids.pop(read_abandoned(octets, head), None)
+        upstream_id = self._requests.abandon(read_abandoned(octets, head))
         if upstream_id is None:
             return []
-        del self._in_flight[upstream_id]
-        return [ToServer(write_abandon(self._next_id(head.message_id), upstream_id))]
+        return [ToServer(write_abandon(self._requests.next_id(head.message_id), upstream_id))]
 
     def _leave(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
         """Source: RFC 4511 §4.3."""
@@ -212,7 +215,7 @@ class Relay:
         if not self._policy.offers_tls:
             text = "There is no TLS here: the authentication proxy has no certificate (ssl_cert_path, ssl_key_path)."
             return [_refused(head, ResultCode.PROTOCOL_ERROR, text)]
-        if self._over_tls or self._in_flight:
+        if self._over_tls or self._requests.in_flight:
             text = "TLS is there already." if self._over_tls else "StartTLS waits for the answers to other requests."
             return [_refused(head, ResultCode.OPERATIONS_ERROR, text)]
         self._over_tls = True
@@ -254,10 +257,8 @@ class Relay:
 
     def _abandon_all(self) -> list[Action]:
         """Abandon what is under way, so that nothing of whoever was bound before is left. Source: RFC 4511 §4.2.1."""
-        abandoned = list(self._in_flight)
-        self._in_flight.clear()
-        self._upstream_ids.clear()
-        return [ToServer(write_abandon(self._next_id(0), upstream_id)) for upstream_id in abandoned]
+        abandoned = self._requests.forget()
+        return [ToServer(write_abandon(self._requests.next_id(), upstream_id)) for upstream_id in abandoned]
 
     def send_bind(self, name: bytes, password: Secret) -> list[Action]:
         """Try a name and a password at the directory; `BindAnswered` follows.
@@ -273,7 +274,7 @@ class Relay:
             raise RuntimeError("there is no bind to send now")
         if not len(password) and not self._bind.request.is_anonymous:
             raise RuntimeError("an empty password must not reach a directory")
-        self._bind.upstream_id = self._next_id(self._bind.message_id)
+        self._bind.upstream_id = self._requests.next_id(self._bind.message_id)
         self._bind.answer, self._bind.code = b"", -1
         return [ToServer(write_simple_bind(self._bind.upstream_id, name, password, self._bind.request.controls))]
 
@@ -287,7 +288,7 @@ class Relay:
         """
         if self._bind is None or self._bind.waits_for_server or self._bind.code != ResultCode.SUCCESS:
             raise RuntimeError("nobody is bound who could be asked about")
-        self._bind.who_id = self._next_id(0)
+        self._bind.who_id = self._requests.next_id()
         return [ToServer(write_who_am_i(self._bind.who_id))]
 
     def accept_bind(self, *, exempt: bool = False) -> list[Action]:
@@ -340,21 +341,20 @@ class Relay:
             return []
         try:
             head = peek_message(octets)
-            flight = self._in_flight.get(head.message_id)
-            if flight is not None:
-                return self._answered(flight, head, octets)
+            asked = self._requests.in_flight.get(head.message_id)
+            if asked is not None:
+                return self._answered(*asked, head, octets)
             return self._not_in_flight(head, octets)
         except RemoteProtocolError as reason:
             return self.end(ResultCode.UNAVAILABLE, f"The directory sent something that is no answer: {reason}.")
 
-    def _answered(self, flight: _InFlight, head: MessageHead, octets: bytes) -> list[Action]:
+    def _answered(self, client_id: int, request: int, head: MessageHead, octets: bytes) -> list[Action]:
         tag = head.operation_tag
-        if tag == FINAL_RESPONSE[flight.request]:
-            del self._in_flight[head.message_id]
-            del self._upstream_ids[flight.client_id]
-        elif tag != Response.INTERMEDIATE and not (tag in _SEARCH_PARTS and flight.request == Request.SEARCH):
-            raise fault(f"0x{tag:02x} answers no 0x{flight.request:02x}")
-        return [ToClient(with_message_id(octets, head, flight.client_id))]
+        if tag == FINAL_RESPONSE[request]:
+            self._requests.finish(head.message_id)
+        elif tag != Response.INTERMEDIATE and not (tag in _SEARCH_PARTS and request == Request.SEARCH):
+            raise fault(f"0x{tag:02x} answers no 0x{request:02x}")
+        return [ToClient(with_message_id(octets, head, client_id))]
 
     def _not_in_flight(self, head: MessageHead, octets: bytes) -> list[Action]:
         if head.message_id == 0:
@@ -364,7 +364,7 @@ class Relay:
             return self._who_answered(bind, head, octets)
         if bind is not None and bind.waits_for_server and head.message_id == bind.upstream_id and not bind.answer:
             return self._bind_answered(bind, head, octets)
-        if head.message_id > self._highest_id:
+        if not self._requests.was_used(head.message_id):
             raise fault(f"an answer to message {head.message_id}, which was not asked")
         if head.operation_tag == Response.BIND:
             raise fault("a second answer to a bind")  # binds are not abandoned, so none comes late
@@ -419,12 +419,11 @@ class Relay:
         if self.phase is Phase.BOUND:
             return self.end(ResultCode.UNAVAILABLE, text)
         self._server_was_bound = False
-        self._highest_id = 0
-        in_flight, self._in_flight, self._upstream_ids = self._in_flight, {}, {}
         answers: list[Action] = [
-            ToClient(write_result(each.client_id, FINAL_RESPONSE[each.request], ResultCode.UNAVAILABLE, text))
-            for each in in_flight.values()
+            ToClient(write_result(client_id, FINAL_RESPONSE[request], ResultCode.UNAVAILABLE, text))
+            for client_id, request in self._requests.in_flight.values()
         ]
+        self._requests.restart()
         return answers + self._bind_lost(text)
 
     def _bind_lost(self, text: str) -> list[Action]:
@@ -455,27 +454,10 @@ class Relay:
         return under_way + self._drop_server()
 
     def _drop_server(self) -> list[Action]:
-        goodbye = write_unbind(min(self._highest_id + 1, MAX_MESSAGE_ID))
-        self._in_flight.clear()
-        self._upstream_ids.clear()
+        goodbye = write_unbind(self._requests.goodbye_id)
+        self._requests.restart()
         self._server_was_bound = False
-        self._highest_id = 0
         return [DropServer(goodbye)]
-
-    # ── message ids ────────────────────────────────────────────────────────────────────────────────────────────
-    def _take_id(self, head: MessageHead) -> int:
-        upstream_id = self._next_id(head.message_id)
-        self._in_flight[upstream_id] = _InFlight(head.message_id, head.operation_tag)
-        self._upstream_ids[head.message_id] = upstream_id
-        return upstream_id
-
-    def _next_id(self, wanted: int) -> int:
-        """Give the id wanted where it and all lower ones are past use, else the next one."""
-        upstream_id = wanted if self._highest_id < wanted <= MAX_OWN_ID else self._highest_id + 1
-        if upstream_id > MAX_MESSAGE_ID:
-            raise fault("all message ids of this connection are used up")
-        self._highest_id = upstream_id
-        return upstream_id
 
 
 def _refused(head: MessageHead, code: int, text: str) -> Action:

@@ -95,7 +95,7 @@ class Relaying(RuleBasedStateMachine):
 
     @rule(message_id=ids, other=st.integers(0, 20))
     def client_abandons(self, message_id: int | None, other: int) -> None:
-        abandoned = other in self.ledger.relay._upstream_ids
+        abandoned = other in self.ledger.relay._requests.upstream_ids
         self.did(self.ledger.client_says(abandon(self.id(message_id), other)))
         if abandoned:
             self.ledger.abandoned(other)
@@ -147,7 +147,7 @@ class Relaying(RuleBasedStateMachine):
     @rule()
     def directory_goes(self) -> None:
         actions = self.ledger.relay.server_lost("gone")
-        self.ledger._highest_upstream, self.ledger._session_is_bound = 0, False
+        self.ledger.new_session()
         self.upstream.clear()
         self.ledger.note(actions)
         self.did(actions)

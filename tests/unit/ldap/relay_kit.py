@@ -19,12 +19,18 @@ from duoproxy.ldap.relay_actions import (
     WhoAnswered,
 )
 from duoproxy.ldap.relay_policy import RelayPolicy
+from duoproxy.ldap.relay_requests import MAX_OWN_ID
 from duoproxy.ldap.relay_table import Phase
 from duoproxy.secret import Secret
 
 ALICE = b"uid=alice,dc=x"
 PASSWORD = b"open sesame"
 WHOAMI = b"1.3.6.1.4.1.4203.1.11.3"
+
+
+def ours(number: int) -> int:
+    """The how manieth id, from 1, of those that stand in no client's way."""
+    return MAX_OWN_ID + number
 
 
 def tlv(tag: int, *parts: bytes) -> bytes:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from duoproxy.ldap import relay as subject
+from duoproxy.ldap import relay_requests as subject
 from duoproxy.ldap.framing import MAX_MESSAGE_ID, peek_message
 from duoproxy.ldap.messages import read_bind, read_cancelled, write_simple_bind
-from duoproxy.ldap.relay import MAX_OWN_ID, Relay
+from duoproxy.ldap.relay import Relay
 from duoproxy.ldap.relay_actions import DropServer, EndClient, ToClient, ToServer
 from duoproxy.ldap.relay_policy import RelayPolicy
+from duoproxy.ldap.relay_requests import MAX_OWN_ID
 from duoproxy.ldap.relay_table import Phase
 from duoproxy.secret import Secret
 from tests.unit.ldap.relay_kit import (
@@ -27,6 +28,7 @@ from tests.unit.ldap.relay_kit import (
     modify,
     notice,
     number,
+    ours,
     result,
     root_dse,
     sasl_bind,
@@ -138,8 +140,8 @@ def test_second_reading_of_a_password_takes_the_next_id() -> None:
     talk.client(bind(1))
     assert talk.try_password(ALICE, b"left") == [("server", 1, "BIND")]
     assert talk.server(bound(1, 49)) == [("answered", 49)]
-    assert talk.try_password(ALICE, b"left,123456") == [("server", 2, "BIND")]
-    assert talk.server(bound(2)) == [("answered", 0)]
+    assert talk.try_password(ALICE, b"left,123456") == [("server", ours(1), "BIND")]
+    assert talk.server(bound(ours(1))) == [("answered", 0)]
     assert talk.accept() == [("client", 1, "BIND", 0)]
 
 
@@ -164,7 +166,11 @@ def test_bind_abandons_what_was_under_way() -> None:
     """RFC 4511 §4.2.1: nothing of whoever was bound before is answered after the bind."""
     talk = Conversation(allow_unlimited_binds=True).log_in()
     talk.client(search(2), search(3))
-    assert talk.client(bind(4)) == [("server", 4, "ABANDON"), ("server", 5, "ABANDON"), ("judge", ALICE, 2)]
+    assert talk.client(bind(4)) == [
+        ("server", ours(1), "ABANDON"),
+        ("server", ours(2), "ABANDON"),
+        ("judge", ALICE, 2),
+    ]
     assert talk.server(entry(2), done(2), done(3)) == []
 
 
@@ -220,8 +226,8 @@ def test_directory_can_be_asked_whom_it_takes_the_connection_for() -> None:
     talk.client(bind(1))
     talk.try_password()
     talk.server(bound(1))
-    assert told(talk.relay.ask_who()) == [("server", 2, "EXTENDED")]
-    assert talk.server(result(2, 0x78, 0, b"", tlv(0x8B, b"dn:cn=admin"))) == [("who", b"dn:cn=admin")]
+    assert told(talk.relay.ask_who()) == [("server", ours(1), "EXTENDED")]
+    assert talk.server(result(ours(1), 0x78, 0, b"", tlv(0x8B, b"dn:cn=admin"))) == [("who", b"dn:cn=admin")]
     assert talk.accept(exempt=True) == [("client", 1, "BIND", 0)]
 
 
@@ -232,7 +238,7 @@ def test_directory_that_does_not_say_who_is_bound_says_nothing() -> None:
     talk.try_password()
     talk.server(bound(1))
     talk.relay.ask_who()
-    assert talk.server(result(2, 0x78, 2)) == [("who", b"")]
+    assert talk.server(result(ours(1), 0x78, 2)) == [("who", b"")]
 
 
 def test_nobody_is_asked_about_before_a_yes() -> None:
@@ -349,17 +355,20 @@ def test_reused_id_is_another_one_at_the_directory() -> None:
     talk = Conversation().log_in()
     assert talk.client(search(2)) == [("server", 2, "SEARCH")]
     assert talk.client(abandon(3, 2)) == [("server", 3, "ABANDON")]
-    assert talk.client(search(2)) == [("server", 4, "SEARCH")]
+    assert talk.client(search(2)) == [("server", ours(1), "SEARCH")]
     assert talk.server(entry(2), done(2)) == []
-    assert talk.server(entry(4), done(4)) == [("client", 2, "SEARCH_ENTRY"), ("client", 2, "SEARCH_DONE", 0)]
+    assert talk.server(entry(ours(1)), done(ours(1))) == [
+        ("client", 2, "SEARCH_ENTRY"),
+        ("client", 2, "SEARCH_DONE", 0),
+    ]
 
 
 def test_abandon_names_the_id_that_the_directory_knows() -> None:
     """RFC 4511 §4.11, through replaced ids."""
     talk = Conversation().log_in(9)
-    assert talk.client(search(3)) == [("server", 10, "SEARCH")]
+    assert talk.client(search(3)) == [("server", ours(1), "SEARCH")]
     (sent,) = talk.relay.from_client(abandon(4, 3))
-    assert sent == ToServer(abandon(11, 10))
+    assert sent == ToServer(abandon(ours(2), ours(1)))
 
 
 def test_abandon_of_nothing_is_ignored() -> None:
@@ -373,8 +382,8 @@ def test_cancel_names_the_id_that_the_directory_knows() -> None:
     talk.client(search(3))
     (sent,) = talk.relay.from_client(cancel(4, 3))
     assert isinstance(sent, ToServer)
-    assert sent == ToServer(cancel(11, 10))
-    assert read_cancelled(sent.octets, peek_message(sent.octets)) == 10
+    assert sent == ToServer(cancel(ours(2), ours(1)))
+    assert read_cancelled(sent.octets, peek_message(sent.octets)) == ours(1)
 
 
 def test_cancel_of_nothing_is_answered() -> None:
@@ -387,13 +396,13 @@ def test_great_ids_are_replaced() -> None:
     talk = Conversation().log_in(MAX_OWN_ID + 5)
     for message_id in (MAX_MESSAGE_ID, MAX_OWN_ID + 1, MAX_MESSAGE_ID - 1):
         assert isinstance(talk.client(search(message_id))[0], tuple)
-    assert talk.server(done(2)) == [("client", MAX_MESSAGE_ID, "SEARCH_DONE", 0)]
+    assert talk.server(done(ours(2))) == [("client", MAX_MESSAGE_ID, "SEARCH_DONE", 0)]
 
 
 def test_used_up_ids_end_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """No id is used twice."""
-    monkeypatch.setattr(subject, "MAX_MESSAGE_ID", 2)
-    talk = Conversation().log_in()
+    monkeypatch.setattr(subject, "MAX_MESSAGE_ID", MAX_OWN_ID + 1)
+    talk = Conversation().log_in(9)
     talk.client(search(2))
     assert talk.client(search(3)) == ["drop", ("client", 0, "EXTENDED", 2), "end"]
 
