@@ -30,7 +30,7 @@ help: ## list the verbs (this)
 .PHONY: run
 run: $(RUNTIME) ## start the proxy on the embedded sandbox: log in without an account
 	@# beside conf: status, explain and primary-only reach the proxy through a socket in it
-	@mkdir -p run
+	@mkdir -p -m 0700 run
 	@$(RUN)/twistd -n --pidfile= duoauthproxy -c conf/sandbox.cfg
 
 .PHONY: test
