@@ -33,14 +33,17 @@ class ServiceClock:
     def __init__(self) -> None:
         self.offset_s = 0.0
 
-    def observe(self, service_time_s: float, local_time_s: float) -> None:
-        """Compare the two clocks at one moment: beyond `MAX_DRIFT_S` the service's is used, else ours.
+    def observe(self, service_time_s: float, local_time_s: float, waited_s: float = 0.0) -> None:
+        """Compare the two clocks: beyond `MAX_DRIFT_S` the service's is used, else ours.
 
         Args:
-            service_time_s: Unix seconds, from an answer over verified TLS.
+            service_time_s: Unix seconds, from an answer over verified TLS; when it was written, while the answer was
+                waited for, is not known.
             local_time_s: Unix seconds, when the answer came.
+            waited_s: seconds between the request and the answer.
         """
-        drift_s = service_time_s - local_time_s
+        nearest_s = min(max(service_time_s, local_time_s - waited_s), local_time_s)
+        drift_s = service_time_s - nearest_s
         self.offset_s = drift_s if abs(drift_s) > MAX_DRIFT_S else 0.0
 
     def adopt(self, service_time_s: float, local_time_s: float) -> None:

@@ -286,10 +286,11 @@ class DuoCalls:
             raise ServiceRefused(self._keys.service, said.cause, said.remedy) from fault
 
     async def _exchange(self, channel: Channel, request: SignedRequest, answer_s: float) -> HttpAnswer:
+        asked_at = self._reactor.seconds()
         answer = await channel.exchange(request, answer_s, self._limits.body_s)
         self._connections.give_back(channel)
         self.reach.answered_at, self.reach.refusal = self._reactor.seconds(), ""
-        self._observe(answer)
+        self._observe(answer, self._reactor.seconds() - asked_at)
         return answer
 
     def _note_failure(self, clauses: Clauses) -> None:
@@ -324,11 +325,11 @@ class DuoCalls:
         await deferLater(self._reactor, pause_s)
         return True
 
-    def _observe(self, answer: HttpAnswer) -> None:
+    def _observe(self, answer: HttpAnswer, waited_s: float) -> None:
         """Compare clocks: each answer came over verified TLS."""
         date_s = read_date(answer.date)
         if date_s is not None:
-            self._clock.observe(date_s, self._wall_clock())
+            self._clock.observe(date_s, self._wall_clock(), waited_s)
             self._say_clock()
 
     def _say_clock(self) -> None:

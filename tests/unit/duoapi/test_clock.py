@@ -29,6 +29,16 @@ def test_large_drift_takes_the_service_s_time(drift_s):
     assert clock.time_s(2000.0) == 2000.0 + drift_s
 
 
+@pytest.mark.parametrize("written_s", [900.0, 950.0, 1000.0])
+def test_an_answer_that_was_waited_for_may_be_dated_at_any_moment_between(written_s):
+    """A push that rings for 100 s is no clock that is 100 s slow."""
+    clock = ServiceClock()
+    clock.observe(written_s, 1000.0, waited_s=100.0)
+    assert clock.offset_s == 0.0
+    clock.observe(written_s - 200.0, 1000.0, waited_s=100.0)
+    assert clock.offset_s == min(written_s - 200.0 - 900.0, 0.0)
+
+
 def test_repaired_clock_is_used_again():
     """As soon as the clocks agree, the machine's own counts."""
     clock = ServiceClock()
