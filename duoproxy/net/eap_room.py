@@ -3,7 +3,8 @@
 The oldest goes, of the device that has the most. Two kinds are spared. One whose step is in progress, for a telephone
 may be ringing: it is never given up for anybody. And one in which a password was proved; but one valid password must
 not buy the whole room, so of each user only the newest few are spared, and of all users together three quarters of the
-room at most: newcomers always find the rest. Who is spared no more goes first.
+room at most: newcomers always find the rest. Who is spared no more goes first. A device that keeps half of that rest
+busy has its own newcomers refused instead.
 
 The station (Calling-Station-Id) has no share of its own: its name is whatever somebody lets a device say.
 """
@@ -98,7 +99,12 @@ class EapRoom(Generic[OccupantT]):
             self._goes_first(next(iter(self._spared)))
 
     def next_to_go(self, newcomer: str) -> OccupantT | None:
-        """Find who has to go for somebody of the device `newcomer`; None: a step is in progress in all."""
+        """Find who has to go for somebody of the device `newcomer`; None: nobody.
+
+        A step is in progress in all, or in all that are not spared, and the device has more than half of the places
+        that are never spared: steps in progress cost nothing where wrong passwords are checked, and must not buy the
+        places of those who typed the right one.
+        """
 
         def share(device: str) -> int:
             return self._share[device] + (device == newcomer)
@@ -107,6 +113,8 @@ class EapRoom(Generic[OccupantT]):
             for occupant in self._not_spared[device]:
                 if not occupant.busy:
                     return occupant
+        if 2 * len(self._not_spared.get(newcomer, ())) > self._places - self._max_spared:
+            return None
         return next((occupant for occupant in self._spared if not occupant.busy), None)
 
     def _goes_first(self, occupant: OccupantT) -> None:

@@ -33,8 +33,8 @@ def unknown_state(device: str) -> str:
 def no_room(device: str, max_open: int) -> str:
     """A conversation that could not begin."""
     return (
-        f"Dropped a request from {device}: {max_open} EAP conversations are open, and in each of them a directory or a "
-        "user is being asked. Raise max_conversations if this machine has the memory."
+        f"Dropped a request from {device}: {max_open} EAP conversations are open: a directory or a user is being asked "
+        "in them, or a password was proved. Raise max_conversations if this machine has the memory."
     )
 
 

@@ -44,7 +44,7 @@ class RoomMachine(RuleBasedStateMachine):
         if self.room.full:
             victim = self.room.next_to_go(device)
             if victim is None:
-                assert all(one.busy for one in self.inside), "somebody waited, and nobody had to go"
+                self.judge_refusal(device)
                 guest.here = False
                 return guest
             self.judge(victim)
@@ -52,6 +52,14 @@ class RoomMachine(RuleBasedStateMachine):
         self.room.enter(guest)
         self.inside.append(guest)
         return guest
+
+    def judge_refusal(self, device: str) -> None:
+        """All are busy; or all but the protected, of whom none goes for a device that has half of the rest."""
+        protected = self.protected()
+        others = [one for one in self.inside if one not in protected]
+        assert all(one.busy for one in others), "somebody waited, and nobody had to go"
+        has_half = 2 * sum(one.device == device for one in others) > PLACES - int(SPARED_SHARE * PLACES)
+        assert has_half or all(one.busy for one in protected)
 
     def judge(self, victim: Guest) -> None:
         """What every choice must keep to, whatever came before it."""

@@ -106,11 +106,24 @@ def test_a_step_in_progress_is_never_given_up() -> None:
     room: EapRoom[Guest] = EapRoom(3)
     ringing = [come(room, "a", busy=True), come(room, "b", busy=True, user="bob")]
     come(room, "waits", user="carol")
-    assert who_goes(room) == "waits"
-    come(room, "c", busy=True)
+    assert who_goes(room, OTHER_NAS) == "waits"
+    come(room, "c", OTHER_NAS, busy=True)
     assert who_goes(room) is None
     ringing[0].busy = False
     assert who_goes(room) == "a"
+
+
+def test_a_device_that_keeps_half_of_the_rest_busy_pushes_aside_nobody_who_proved_a_password() -> None:
+    """Wrong passwords by the thousand are steps in progress, too; whoever reads his prompt is not given up for them."""
+    room: EapRoom[Guest] = EapRoom(16)
+    proved = [come(room, f"user{number}", OTHER_NAS, user=f"user{number}") for number in range(12)]
+    for number in range(3):
+        come(room, f"wrong{number}", busy=True)
+    come(room, "newcomer", OTHER_NAS, busy=True)
+    assert room.full
+    assert who_goes(room, NAS) is None
+    assert set(proved) <= set(room)
+    assert who_goes(room, OTHER_NAS) == "user0"
 
 
 def test_a_user_who_types_again_is_the_newest() -> None:

@@ -20,8 +20,8 @@ def test_each_sentence_literally() -> None:
         "the proxy was restarted, or the device sent one conversation to two proxies: let it keep to one."
     )
     assert sentences.no_room("10.1.2.20", 10) == (
-        "Dropped a request from 10.1.2.20: 10 EAP conversations are open, and in each of them a directory or a user is "
-        "being asked. Raise max_conversations if this machine has the memory."
+        "Dropped a request from 10.1.2.20: 10 EAP conversations are open: a directory or a user is being asked in "
+        "them, or a password was proved. Raise max_conversations if this machine has the memory."
     )
     assert sentences.given_up_for_others("10.1.2.20", 10) == (
         "Gave up the oldest unfinished EAP conversation of 10.1.2.20 for a newer one: 10 are open. If this is not an "

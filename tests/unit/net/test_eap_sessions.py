@@ -175,7 +175,9 @@ def test_when_full_the_oldest_unfinished_of_the_largest_device_is_given_up() -> 
 
 
 def test_who_proved_a_password_or_is_being_answered_is_not_given_up() -> None:
-    """A proved password is given up only when nobody else waits; a step in progress never: there is no room."""
+    """A proved password is given up only when nobody else waits, and not for a device that keeps the rest of the room
+    busy; a step in progress never: there is no room.
+    """
     sessions = make(max_open=2)
     proved = opened(sessions, name="proved")
     sessions.spare(proved, "alice")
@@ -184,7 +186,8 @@ def test_who_proved_a_password_or_is_being_answered_is_not_given_up() -> None:
     ringing, given_up = sessions.begin(NAS, "rings")
     assert [one.conversation for one in given_up] == ["stranger"]
     assert ringing is not None
-    _, given_up = sessions.begin(NAS, "rings too")
+    assert sessions.begin(NAS, "new") == (None, [])
+    _, given_up = sessions.begin("10.9.9.9", "rings too")
     assert [one.conversation for one in given_up] == ["proved"]
     assert sessions.begin(NAS, "new") == (None, [])
     assert len(sessions) == 2
