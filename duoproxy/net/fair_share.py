@@ -1,11 +1,18 @@
 """Who may open one more connection: a bound for all, and a fair part of it for each address.
 
 One address may have at most half of what the others leave free, so that whoever opens many leaves room for the next.
+The addresses of one IPv6 network (/64) are counted together first, for a machine gives itself as many of them as it
+likes; of what such a network may have, each address of it has its share.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
+from typing import Final
+
+_HOST_BITS: Final = 64
+"""Of an IPv6 address. Source: RFC 4291 §2.5.1."""
 
 
 class FairShare:
@@ -18,7 +25,7 @@ class FairShare:
     def __init__(self, limit: int) -> None:
         """Allow `limit` connections."""
         self.limit = limit
-        self._of: Counter[str] = Counter()
+        self._of: Counter[str | int] = Counter()
         self._count = 0
 
     @property
@@ -28,18 +35,33 @@ class FairShare:
 
     def admit(self, address: str) -> bool:
         """Count one more connection of `address`, unless that would be more than its share."""
-        own = self._of[address]
         free = self.limit - self._count
-        # Of what the others leave (own + free) at most half, but always one while there is room.
-        if free <= 0 or (own > 0 and own + 1 > (own + free + 1) // 2):
-            return False
-        self._of[address] += 1
+        for holder in _holders(address):
+            own = self._of[holder]
+            free = _share(own, free) - own
+            if free <= 0:
+                return False
+        for holder in _holders(address):
+            self._of[holder] += 1
         self._count += 1
         return True
 
     def leave(self, address: str) -> None:
         """Count one less; for each `admit` that said yes, once."""
         self._count -= 1
-        self._of[address] -= 1
-        if not self._of[address]:
-            del self._of[address]
+        for holder in _holders(address):
+            self._of[holder] -= 1
+            if not self._of[holder]:
+                del self._of[holder]
+
+
+def _share(own: int, free: int) -> int:
+    """Of what the others leave (`own` and `free`) at most half, but always one while there is room."""
+    return (own + free + 1) // 2 if free > 0 else own
+
+
+def _holders(address: str) -> tuple[str | int, ...]:
+    """Who has a share: the network of an IPv6 address, as a number, and in it the address."""
+    if ":" not in address:
+        return (address,)
+    return int(ipaddress.IPv6Address(address.partition("%")[0])) >> _HOST_BITS, address

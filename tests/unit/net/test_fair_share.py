@@ -37,3 +37,23 @@ def test_what_is_closed_is_free_again() -> None:
     share.leave("b")
     assert share.admit("c")
     assert share.count == 2
+
+
+def test_a_machine_with_many_ipv6_addresses_has_one_share() -> None:
+    """Every machine may give itself as many addresses of its /64 as it likes; clients elsewhere find room."""
+    share = FairShare(100)
+    assert sum(admitted(share, f"fd00:1:2:3::{number:x}") for number in range(1, 200)) == 50
+    assert admitted(share, "10.0.0.1") == 25
+    assert share.admit("fd00:1:2:4::1")
+
+
+def test_neighbours_in_one_ipv6_network_have_shares_of_it() -> None:
+    """One address takes half of what its network may have, link-local ones too."""
+    share = FairShare(100)
+    assert admitted(share, "fe80::1%eth0") == 25
+    assert admitted(share, "fe80::2%eth0") == 13
+    for _ in range(25):
+        share.leave("fe80::1%eth0")
+    for _ in range(13):
+        share.leave("fe80::2%eth0")
+    assert (share.count, dict(share._of)) == (0, {})
