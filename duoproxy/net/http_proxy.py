@@ -40,6 +40,8 @@ CONNECT_S: Final = 10.0
 """For the way to Duo to open."""
 IDLE_S: Final = 300.0
 """Without an octet in either direction; Duo itself answers a waiting login within 120 s."""
+PENDING_S: Final = 130.0
+"""For so long a stop waits for a tunnel in which the client spoke last: Duo lets a user think for 120 s."""
 LAST_WORDS_S: Final = 5.0
 """For a refused client to take its answer and go."""
 
@@ -100,6 +102,12 @@ class HttpProxy(Factory):
         assert self._port is not None
         return int(cast(Any, self._port.getHost()).port)
 
+    @property
+    def pending(self) -> int:
+        """How many tunnels may have a login in them."""
+        now = self.reactor.seconds()
+        return sum(connection.has_asked_since(now - PENDING_S) for connection in self.connections)
+
     def stop_listening(self) -> None:
         """Take no further connections; those that there are go on."""
         if self._port is not None:
@@ -151,7 +159,7 @@ class ClientConnection(Protocol):
         self._deadline: IDelayedCall | None = None
         self._last_octet_s = self._began_s = proxy.reactor.seconds()
         self._up_octets = self._down_octets = 0
-        self._relaying = False
+        self._relaying = self._spoke_last = False
 
     def connectionMade(self) -> None:
         """Begin to count the time."""
@@ -173,6 +181,7 @@ class ClientConnection(Protocol):
             self._refuse(Refusal(BAD_REQUEST, "it sent data before the tunnel was open"))
         elif self._phase is Phase.RELAY and self._far_side is not None:
             self._up_octets += len(data)
+            self._spoke_last = True
             self._last_octet_s = self._proxy.reactor.seconds()
             self._far_side.write(data)
 
@@ -189,6 +198,10 @@ class ClientConnection(Protocol):
         if self._far_side is not None:
             self._far_side.leave()
 
+    def has_asked_since(self, when: float) -> bool:
+        """Whether the client has sent something since `when` (seconds, monotonic) that was not answered."""
+        return self._phase is Phase.RELAY and self._spoke_last and self._last_octet_s >= when
+
     def end(self) -> None:
         """End this connection at once."""
         self._tcp().abortConnection()
@@ -196,6 +209,7 @@ class ClientConnection(Protocol):
     def far_data(self, data: bytes) -> None:
         """Pass on what came from Duo."""
         self._down_octets += len(data)
+        self._spoke_last = False
         self._last_octet_s = self._proxy.reactor.seconds()
         self._tcp().write(data)
 

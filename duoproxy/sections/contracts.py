@@ -169,9 +169,9 @@ class ServerSection(Section):
         """Begin no new login from now on; those that began go on, with their retries and further answers.
 
         What a new request meets lets the device go to another proxy: silence with RADIUS, a refused or closed
-        connection with LDAP. The service calls it once, then waits until `pending` is 0, at most `shutdown_grace` seconds, then
-        calls `stop`, which rejects what is still pending (`Cause.SHUTDOWN`, with its text where the protocol has one).
-        Client sections work until all servers have stopped.
+        connection with LDAP. The service calls it once, then waits until `pending` is 0, at most `shutdown_grace`
+        seconds, then calls `stop`, which rejects what is still pending (`Cause.SHUTDOWN`, with its text where the
+        protocol has one). Client sections work until all servers have stopped.
         """
 
     @property

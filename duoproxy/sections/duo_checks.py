@@ -5,7 +5,7 @@ No user is asked or looked up. What several sections share stands here; this is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from duoproxy.duoapi.messages import Generation
@@ -28,7 +28,7 @@ def duo_checks(server: DuoServerSettings, environment: Environment) -> Sequence[
     async def run() -> Sequence[CheckFinding]:
         client = make_duo_client(server, environment)
         try:
-            return [*await _ping(client, server, environment), *await _check(client, server, environment)]
+            return [*await _ping(client, server.api_host, environment), *await _check(client, server, environment)]
         except (ServiceUnavailable, ServiceRefused) as fault:
             return [CheckFinding(CheckLevel.ERROR, f"{fault.system}: {fault.cause}", fault.remedy)]
         finally:
@@ -37,7 +37,22 @@ def duo_checks(server: DuoServerSettings, environment: Environment) -> Sequence[
     return (Check(service_name(server.api_host), run, DUO_LIMIT_S),)
 
 
-async def _ping(client: DuoClient, server: DuoServerSettings, environment: Environment) -> list[CheckFinding]:
+def ping_check(api_host: str, make_client: Callable[[], DuoClient], environment: Environment) -> Check:
+    """Make the check that a Duo service is there, for a section that has no keys of its own."""
+
+    async def run() -> Sequence[CheckFinding]:
+        client = make_client()
+        try:
+            return await _ping(client, api_host, environment)
+        except (ServiceUnavailable, ServiceRefused) as fault:
+            return [CheckFinding(CheckLevel.ERROR, f"{fault.system}: {fault.cause}", fault.remedy)]
+        finally:
+            await client.stop()
+
+    return Check(service_name(api_host), run, DUO_LIMIT_S)
+
+
+async def _ping(client: DuoClient, api_host: str, environment: Environment) -> list[CheckFinding]:
     """See that the service is there, and compare clocks."""
     service_time_s = await client.ping()
     if service_time_s is None:
@@ -46,7 +61,7 @@ async def _ping(client: DuoClient, server: DuoServerSettings, environment: Envir
     if abs(offset_s) < DRIFT_WARNED_S:
         return []
     direction = "behind" if offset_s > 0 else "ahead of"
-    service = service_name(server.api_host)
+    service = service_name(api_host)
     what = f"This machine's clock is {abs(offset_s):.0f} s {direction} the clock of {service}"
     return [CheckFinding(CheckLevel.WARNING, what, "Set it: timedatectl set-ntp true")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from twisted.internet.interfaces import IStreamClientEndpoint
@@ -12,11 +12,16 @@ from duoproxy.config.kinds import AddressRangeKind, ApiHost, CommaList, IpAddres
 from duoproxy.config.option import option, settings
 from duoproxy.config.schema import Finding, Listener, Role, SectionSchema
 from duoproxy.net.connect_requests import Authority
+from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.http_connect import TunnelEndpoint
 from duoproxy.net.http_proxy import HttpProxy, TunnelRules
 from duoproxy.net.remembered_address import RememberedEndpoint
+from duoproxy.net.tls import load_trust_roots
 from duoproxy.radius.addresses import AddressRange, DeviceTable, parse_address_range
+from duoproxy.secret import Secret
+from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
+from duoproxy.sections.duo_checks import ping_check
 from duoproxy.sections.shared_options import DuoConnectionSettings
 
 HTTPS_PORT = 443
@@ -119,9 +124,42 @@ class HttpProxySection(ServerSection):
         """Take the port."""
         self.proxy.listen(self.settings.interface, self.settings.port)
 
+    def drain(self) -> None:
+        """Take no further connections; tunnels go on."""
+        self.proxy.stop_listening()
+
+    @property
+    def pending(self) -> int:
+        """How many tunnels may have a login in them."""
+        return self.proxy.pending
+
+    def connectivity(self) -> Sequence[Check]:
+        """Reach Duo as the clients of this section do."""
+        return (ping_check(self.settings.api_host, self._make_client, self.environment),)
+
+    def status(self) -> Mapping[str, object]:
+        """Tell where it listens and how many connections there are."""
+        return {**super().status(), "connections": self.proxy.share.count}
+
     async def stop(self) -> None:
         """Give the port back, and end every tunnel."""
         self.proxy.close()
+
+    def _make_client(self) -> DuoClient:
+        """Make a client for pings, which carry no key."""
+        settings, direct = self.settings, not self.settings.http_proxy_host or _leads_to_itself(self.settings)
+        return DuoClient(
+            reactor=self.environment.reactor,
+            section_name=self.environment.section_name,
+            ikey="",
+            skey=Secret(b""),
+            api_host=settings.api_host,
+            api_timeout_s=0,
+            random=lambda: 0.5,
+            generation="v2",
+            trust_roots=load_trust_roots(settings.http_ca_certs_file),
+            http_proxy=None if direct else (settings.http_proxy_host, settings.http_proxy_port),
+        )
 
     def _way_out(self, authority: Authority) -> IStreamClientEndpoint:
         proxy_host, reactor = self.settings.http_proxy_host, self.environment.reactor

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import duo_client
 import pytest
 
 from tests.peers.ports import free_port
-from tests.peers.proxy import start_proxy
+from tests.peers.proxy import proxy_environment, start_proxy
 from tests.peers.radclient import SIGNED, Pair, Radclient
 from tests.peers.sandbox import IKEY, PASSWORD, SKEY, SandboxPorts, new_ports, sandbox_sections
 from tests.peers.server import RunningServer, wait_until
@@ -103,20 +104,44 @@ def test_the_vendors_package_pushes_through_it(place: Place) -> None:
     assert client.auth("push", username="alice", device="auto")["result"] == "allow"
 
 
-@pytest.mark.parametrize(
-    ("octets", "status"),
-    [
-        (b"GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
-        (b"CONNECT 127.0.0.1:{api} HTTP/1.1\r\nHost: a\r\n\r\n", 403),
-        (b"CONNECT localhost.:{api} HTTP/1.1\r\nHost: a\r\n\r\n", 403),
-        (b"CONNECT localhost:22 HTTP/1.1\r\nHost: a\r\n\r\n", 403),
-        (b"CONNECT localhost:{api} HTTP/1.1\r\nHost: a\r\n\r\n\x16\x03\x01", 400),
-        (b"\x16\x03\x01\x00\x05hello", 400),
-    ],
+REFUSED = (
+    (b"GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+    (b"CONNECT 127.0.0.1:{api} HTTP/1.1\r\nHost: a\r\n\r\n", 403),
+    (b"CONNECT localhost.:{api} HTTP/1.1\r\nHost: a\r\n\r\n", 403),
+    (b"CONNECT localhost:22 HTTP/1.1\r\nHost: a\r\n\r\n", 403),
+    (b"CONNECT localhost:{api} HTTP/1.1\r\nHost: a\r\n\r\n\x16\x03\x01", 400),
+    (b"\x16\x03\x01\x00\x05hello", 400),
 )
-def test_everything_else_is_refused_with_a_line_in_the_log(place: Place, octets: bytes, status: int) -> None:
-    """Another method, another authority, an early byte, another protocol: an answer, a line, and the next is served."""
-    answer = place.ask(octets.replace(b"{api}", str(place.ports.api).encode()))
-    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
-    reason = answer.decode().rpartition("duoproxy opens no tunnel: ")[2].strip().removesuffix(".")
-    wait_until(lambda: f"refused 127.0.0.1: {reason}" in place.server.output(), "the refusal in the log")
+
+
+def test_everything_else_is_refused_and_logged(place: Place) -> None:
+    """Another method, another authority, an early byte, another protocol; each kind has its line in the log."""
+    for octets, status in REFUSED:
+        answer = place.ask(octets.replace(b"{api}", str(place.ports.api).encode()))
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode()), octets
+        assert b"duoproxy opens no tunnel: " in answer
+    for reason in ("only CONNECT is relayed", f"only {place.authority} is relayed", "before the tunnel was open"):
+        found = rf"\[http_proxy\] refused 127\.0\.0\.1: .*{re.escape(reason)}"
+        wait_until(lambda found=found: re.search(found, place.server.output()), reason)  # type: ignore[misc]
+
+
+def test_the_connectivity_tool_reaches_duo_as_the_clients_do(place: Place) -> None:
+    """The section's verdict, and the reason where Duo cannot be reached."""
+
+    def verdict(text: str, name: str) -> str:
+        file = place.server.folder / name
+        file.touch(mode=0o600)
+        file.write_text(text, "utf-8")
+        start = "from duoproxy.tools.connectivity import main; main()"
+        command = [sys.executable, "-c", start, "-c", str(file)]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=60, env=proxy_environment()
+        ).stdout
+
+    section = f"[http_proxy]\nport={free_port()}\ninterface=127.0.0.1\nclient_ip=127.0.0.1\n"
+    trust = f"http_ca_certs_file={place.ca_file}\n"
+    well = verdict(f"{section}{trust}api_host={place.authority}\n", "well.cfg")
+    assert "No issues detected" in well, well
+    away = verdict(f"{section}{trust}api_host=localhost:{free_port()}\n", "away.cfg")
+    assert "[error]" in away
+    assert "refused" in away.partition("[error]")[2], away

@@ -16,7 +16,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from duoproxy.net.connect_requests import OPENED, Authority
-from duoproxy.net.http_proxy import CONNECT_S, IDLE_S, LAST_WORDS_S, MAX_CONNECTIONS, REQUEST_S, HttpProxy, TunnelRules
+from duoproxy.net.http_proxy import (
+    CONNECT_S,
+    IDLE_S,
+    LAST_WORDS_S,
+    MAX_CONNECTIONS,
+    PENDING_S,
+    REQUEST_S,
+    HttpProxy,
+    TunnelRules,
+)
 
 DUO = Authority("api-1.duosecurity.com", 443)
 CONNECT = b"CONNECT api-1.duosecurity.com:443 HTTP/1.1\r\nHost: api-1.duosecurity.com:443\r\n\r\n"
@@ -241,6 +250,19 @@ class HttpProxyTests(SynchronousTestCase):
         self.assertEqual(taken, MAX_CONNECTIONS // 2)
         self.assertIn("it has its share of the 1024 connections", self.lines[-1])
         self.assertIsNotNone(self._client("10.0.0.2"))
+
+    def test_a_stop_waits_for_tunnels_in_which_a_client_waits(self) -> None:
+        """A push may ring for it; a connection that is kept for later has no login in it."""
+        client, duo = self._tunnel()
+        self._let_in("10.0.0.2")
+        self.assertEqual(self.proxy.pending, 0)
+        client.protocol.dataReceived(b"push")
+        self.assertEqual(self.proxy.pending, 1)
+        duo.protocol.dataReceived(b"allow")
+        self.assertEqual(self.proxy.pending, 0)
+        client.protocol.dataReceived(b"push")
+        self.clock.advance(PENDING_S + 1)
+        self.assertEqual(self.proxy.pending, 0)
 
     def test_closing_ends_every_tunnel(self) -> None:
         """A stop leaves nothing open."""
