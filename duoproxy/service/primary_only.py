@@ -210,6 +210,7 @@ def read_window(file: Path) -> Window | None:
         PrimaryOnlyFault: it is there, and cannot be believed.
     """
     try:
+        folder = file.parent.stat()
         opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
@@ -219,11 +220,18 @@ def read_window(file: Path) -> Window | None:
         found = os.fstat(opened)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
             raise PrimaryOnlyFault(f"{file} is no file of ours: remove it.")
-        if found.st_uid not in (0, os.geteuid()) or found.st_mode & _WRITABLE_BY_OTHERS:
-            raise PrimaryOnlyFault(f"{file} can be written by others than root and the service's user: remove it.")
+        # Who may write to the folder could put back a file of ours that was over.
+        if not (_is_ours_alone(found) and _is_ours_alone(folder)):
+            raise PrimaryOnlyFault(
+                f"{file} or its folder can be written by others than root and the service's user: remove the file."
+            )
         return _decoded(os.read(opened, MAX_FILE_BYTES), file)
     finally:
         os.close(opened)
+
+
+def _is_ours_alone(found: os.stat_result) -> bool:
+    return found.st_uid in (0, os.geteuid()) and not found.st_mode & _WRITABLE_BY_OTHERS
 
 
 def write_window(file: Path, window: Window) -> None:

@@ -225,6 +225,21 @@ def test_a_file_of_somebody_else_is_off(machine: Machine) -> None:
     assert machine.left == 0.0
 
 
+def test_a_file_that_others_can_put_back_is_off(machine: Machine) -> None:
+    """Who may write to the folder takes the file away before it is stopped, and puts it back before a restart."""
+    machine.switch.start(60, 0)
+    folder, away = machine.file.parent, machine.file.parent / "away.json"
+    machine.file.rename(away)
+    machine.switch.stop(0)
+    away.rename(machine.file)
+    folder.chmod(0o777)
+    try:
+        assert "can be written by others" in machine.restart()
+        assert machine.left == 0.0
+    finally:
+        folder.chmod(0o700)
+
+
 def test_a_link_is_off(machine: Machine, tmp_path: Path) -> None:
     """A symbolic link, and a file with a second name."""
     target = tmp_path / "target.json"
