@@ -36,7 +36,7 @@ from duoproxy.secret import Secret
 if TYPE_CHECKING:
     from duoproxy.radius.dictionary import Dictionary
 
-__all__ = ["RadiusUpstream", "UpstreamHost", "UpstreamReply"]
+__all__ = ["RadiusUpstream", "RequestTooLong", "UpstreamHost", "UpstreamReply"]
 
 Build = Callable[[bytes, bytes, str], Sequence[Attribute]]
 """Makes the attributes of a request from its Request Authenticator, the shared secret, and our own address on the way
@@ -47,6 +47,10 @@ MAX_ENDPOINTS: Final = 256
 """Addresses of servers that are remembered, so that a late answer is told from a stranger's."""
 
 _NO_SERVER: Final = "no RADIUS server gave a valid answer"
+
+
+class RequestTooLong(ValueError):
+    """What was to be asked does not fit into a packet; `str()` is a clause that says why."""
 
 
 @frozen
@@ -163,7 +167,7 @@ class RadiusUpstream:
 
         Raises:
             PrimaryUnreachable: none of them gave a valid answer.
-            ValueError: what `build` makes does not fit into a packet.
+            RequestTooLong: what `build` makes does not fit into a packet.
         """
         with self._new_exchange() as exchange:
             if challenge is None:
@@ -247,7 +251,10 @@ class RadiusUpstream:
         question = Question(exchange, endpoint, self._take(endpoint), asked, b"", self._reply_received)
         exchange.questions.append(question)  # before what may raise, so that the Identifier is given back
         identifier = question.taken.identifier
-        question.octets = encode_request(code, identifier, request_authenticator, attributes, secret)
+        try:
+            question.octets = encode_request(code, identifier, request_authenticator, attributes, secret)
+        except ValueError as fault:
+            raise RequestTooLong(str(fault)) from fault
         self._log_packet("to", asked.name, code, identifier, attributes)
         if len(self._endpoints) < MAX_ENDPOINTS:
             self._endpoints.add(endpoint)

@@ -24,7 +24,7 @@ from duoproxy.config.option import Numbering, OldName, option, settings
 from duoproxy.config.schema import Role, SectionSchema
 from duoproxy.login.outcome import PrimaryOutcome, PrimaryQuestion
 from duoproxy.login.request import LoginRequest
-from duoproxy.net.radius_client import RadiusUpstream, UpstreamHost, UpstreamReply
+from duoproxy.net.radius_client import RadiusUpstream, RequestTooLong, UpstreamHost, UpstreamReply
 from duoproxy.radius.attributes import AttributeId, Type, all_values
 from duoproxy.radius.credentials import refusal_of_proof
 from duoproxy.radius.packet import Attribute, Code
@@ -143,7 +143,12 @@ class RadiusClient(ClientSection):
             credential = hide(request_authenticator, secret)
             return self._attributes(request, [*credential, *states], own_address)
 
-        return self._judge(await self._upstream.exchange(build, challenge))
+        try:
+            reply = await self._upstream.exchange(build, challenge)
+        except RequestTooLong as fault:
+            reason = f"the request does not fit into one for the RADIUS server ({fault}): let fewer attributes through"
+            return PrimaryOutcome(False, reason)
+        return self._judge(reply)
 
     def _attributes(self, request: LoginRequest, own: list[Attribute], own_address: str) -> list[Attribute]:
         attributes = list(own)

@@ -148,6 +148,17 @@ class ProofTests(RelayCase):
         self.assertEqual(all_values(request.attributes, AttributeId(311, 6)), pieces)
         self.assertEqual(len(self.duo.asked), 1)
 
+    def test_more_than_a_packet_takes_is_a_reject_that_says_so(self) -> None:
+        """A proof in a thousand empty pieces is no fault of ours; the next login is served."""
+        self.begin(grants)
+        change = vendor_attribute(311, 27, b"\7\1" + b"w" * 66)
+        pieces = [(int(Type.VENDOR_SPECIFIC), b"\0\0\x01\x37" + bytes((6, 2)) * 120)] * 14
+        reply = self.ask(None, None, change, *pieces, MS_CHALLENGE)
+        self.assertEqual((reply.code, self.upstream.requests, self.duo.preauths), (Code.ACCESS_REJECT, [], []))
+        self.assertIn("the request does not fit into one for the RADIUS server (a packet has at most", self.log())
+        self.assertNotIn("a fault in duoproxy itself", self.log())
+        self.assertEqual(self.ask(None, None, MS_CHAP_2, MS_CHALLENGE).code, Code.ACCESS_ACCEPT)
+
     def test_failmode_and_exemption_hold_as_with_pap(self) -> None:
         """Fail-open, fail-closed, exempt: with the keys where somebody gets in."""
         for policy, fault, code in (
