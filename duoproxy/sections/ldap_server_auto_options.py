@@ -8,7 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from duoproxy.config.kinds import Boolean, Choice, CommaList, InputFile, Integer, IpAddress, Port, Seconds, Text
+from duoproxy.config.kinds import (
+    Boolean,
+    Choice,
+    CommaList,
+    InputFile,
+    Integer,
+    IpAddress,
+    Port,
+    Seconds,
+    SectionName,
+    Text,
+)
 from duoproxy.config.option import Numbering, option, settings
 from duoproxy.config.schema import Finding, Listener
 from duoproxy.ldap.names import looks_like_dn
@@ -43,6 +54,12 @@ _DN_REMEDY: Final = "Write it as in CN=svc-app,OU=Service,DC=example,DC=com"
 class LdapServerSettings(DuoServerSettings):
     """Options of [ldap_server_auto]."""
 
+    client: str | None = option(
+        SectionName(),
+        default=None,
+        help="The [ad_client] whose directory is asked; needed when there is more than one client section.",
+        example="ad_client",
+    )
     port: int = option(Port(), default=389, help="TCP port for plain LDAP, and StartTLS where there is a certificate.")
     ssl_port: int | None = option(
         Port(),
