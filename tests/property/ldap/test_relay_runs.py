@@ -178,6 +178,9 @@ def knows(relay: Relay) -> tuple[object, ...]:
 @example(stream=search(9) + message(10, tlv(0x42)) + search(11), cuts=[])
 @example(stream=SCOPE_IN_CONTROLS + search(10), cuts=[])
 @example(stream=TOO_LONG + search(10), cuts=[])
+@example(stream=search(MAX_OWN_ID + 1) + search(10), cuts=[])
+@example(stream=message(9, b"\x4a\x80") + search(10), cuts=[])
+@example(stream=message(9, tlv(0x4A), tlv(0xA0, b"control") + b"\0") + search(10), cuts=[])
 def test_requests_in_runs_are_the_same_as_one_by_one(stream: bytes, cuts: list[int]) -> None:
     """No bind, StartTLS, unbind or extended request is overlooked, and no octet changed, however the stream is cut."""
     runs, single = bound_relay(), bound_relay()
