@@ -77,7 +77,21 @@ def ask(
             raise _absent(places) from None
         except OSError as fault:
             raise NoAnswer(Absence.UNKNOWN, f"{path} cannot be talked to: {fault.strerror or fault}.") from fault
-    return decode_answer(line)
+    try:
+        return {_printable(key): _printable(value) for key, value in decode_answer(line).items()}
+    except ControlFault as fault:
+        raise ControlFault(_printable(str(fault))) from None
+
+
+def _printable(told: Any) -> Any:
+    """Write out what would move the cursor: names of users are in answers, and root's terminal shows them."""
+    if isinstance(told, str):
+        return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in told)
+    if isinstance(told, list):
+        return [_printable(one) for one in told]
+    if isinstance(told, dict):
+        return {_printable(key): _printable(value) for key, value in told.items()}
+    return told
 
 
 def _connect(connection: socket.socket, path: Path) -> None:

@@ -67,6 +67,23 @@ def test_a_refusal_is_its_sentence(places: Places) -> None:
         ask(places, "status")
 
 
+def test_nothing_that_an_answer_says_moves_the_cursor(places: Places) -> None:
+    """A name that somebody logged in with is shown to root: what cannot be printed stands as its number."""
+    told = {"logins": [{"user": "\x1b]0;pwned\x07al\nice", "steps": [{"text": "b\u202eob é"}], "at": 1.5, "end": None}]}
+    with answering(places, encode_answer(told)):
+        assert ask(places, "explain") == {
+            "logins": [
+                {"user": "\\x1b]0;pwned\\x07al\\nice", "steps": [{"text": "b\\u202eob é"}], "at": 1.5, "end": None}
+            ]
+        }
+
+
+def test_a_refusal_with_what_cannot_be_printed(places: Places) -> None:
+    """The same holds for the sentence of a refusal."""
+    with answering(places, encode_refusal("No \x1b[31m.")), pytest.raises(ControlFault, match=r"No \\x1b\[31m\."):
+        ask(places, "explain")
+
+
 def test_who_is_silent_is_given_up(places: Places) -> None:
     """After the deadline, and not later."""
     began = time.monotonic()
