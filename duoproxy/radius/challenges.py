@@ -5,7 +5,7 @@ step that used it is in progress the same request belongs to that step; afterwar
 other State, or another request with a used one, is strange, and never the beginning of a login. Owns also who has to go
 when too many users are being waited for: the one who was asked first, but before him whoever has more than a few
 questions open, so that one valid password does not buy the places of others. Users who have proven nothing yet (the
-primary asks them) have room of their own, so that nobody can push aside those who have.
+primary asks them) have room of their own, so that nobody can push aside those who have; there each device has a share.
 
 What a conversation and a reply are, it does not know; it is fed time and has no clock.
 
@@ -24,8 +24,10 @@ from attrs import define, field, frozen
 
 MAX_OPEN: Final = 10_000
 """Questions that wait for an answer, of users with a proven password; and as many of others."""
-MAX_SPARED_OF_USER: Final = 4
-"""Questions of one user; with one more the oldest is the first to go when there is no room."""
+MAX_SPARED: Final = 4
+"""Questions of one user, or of one device to users who have proven nothing; with one more the oldest is the first to go
+when there is no room.
+"""
 MAX_REPLIES: Final = 10_000
 """Used States whose reply is kept for a device that asks again; oldest out first."""
 CHALLENGE_LIFE_S: Final = 120.0
@@ -83,7 +85,7 @@ class _Waiting(Generic[ConversationT]):
     asker: Asker
     conversation: ConversationT
     until: float
-    account: Hashable
+    holder: Hashable
 
 
 class _Room(Generic[ConversationT]):
@@ -101,9 +103,9 @@ class _Room(Generic[ConversationT]):
         while len(self.waiting) >= self._places:
             given_up.append(self.leave(next(iter(self._first_to_go or self.waiting))).conversation)
         self.waiting[state] = waiting
-        own = self._spared_of.setdefault(waiting.account, OrderedDict())
+        own = self._spared_of.setdefault(waiting.holder, OrderedDict())
         own[state] = None
-        if len(own) > MAX_SPARED_OF_USER:
+        if len(own) > MAX_SPARED:
             self._first_to_go[own.popitem(last=False)[0]] = None
         return given_up
 
@@ -111,11 +113,11 @@ class _Room(Generic[ConversationT]):
         """Take a question away."""
         waiting = self.waiting.pop(state)
         self._first_to_go.pop(state, None)
-        own = self._spared_of.get(waiting.account)
+        own = self._spared_of.get(waiting.holder)
         if own is not None:
             own.pop(state, None)
             if not own:
-                del self._spared_of[waiting.account]
+                del self._spared_of[waiting.holder]
         return waiting
 
     def leave_late(self, now: float) -> list[ConversationT]:
@@ -173,7 +175,7 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
         return sum(1 for _ in itertools.chain(*young))
 
     def ask(
-        self, asker: Asker, conversation: ConversationT, now: float, *, proven: bool = True, account: str = ""
+        self, asker: Asker, conversation: ConversationT, now: float, *, proven: bool = True, holder: str = ""
     ) -> tuple[bytes, list[ConversationT]]:
         """Put a question.
 
@@ -182,14 +184,15 @@ class ChallengeTable(Generic[ConversationT, ReplyT]):
             conversation: anything.
             now: seconds, monotonic.
             proven: whether the user has proven a password.
-            account: whose it is, always spelled in one way; empty: that of the User-Name as it is spelled.
+            holder: who is spared for a few questions: the user, always spelled in one way, or who else cannot make
+                himself many; empty: the User-Name as it is spelled.
 
         Returns:
             its State, and the conversations that were given up to make room.
         """
         # As digits: a device that keeps a State as text (ocserv 1.1 does) would cut it at its first zero.
         state = self._random_bytes(STATE_BYTES).hex().encode("ascii")
-        waiting = _Waiting(asker, conversation, now + CHALLENGE_LIFE_S, account or asker.user)
+        waiting = _Waiting(asker, conversation, now + CHALLENGE_LIFE_S, holder or asker.user)
         return state, (self._of_proven if proven else self._of_others).enter(state, waiting)
 
     def take(

@@ -163,9 +163,10 @@ class ChallengeLogins(RadiusLogins):
 
     def _asked(self, conversation: _Conversation, received: ReceivedRequest, proven: bool) -> bytes:
         """Give the State of a new question."""
-        account = account_of(conversation.request.username)
+        # Who has proven nothing makes up names as he likes: then it is the device that has its share.
+        holder = account_of(conversation.request.username) if proven else received.device_address
         asker, now = _asker(received), self._now()
-        state, given_up = self._challenges.ask(asker, conversation, now, proven=proven, account=account)
+        state, given_up = self._challenges.ask(asker, conversation, now, proven=proven, holder=holder)
         for one in given_up:
             device = one.request.device
             self._limited.warn("evicted", device, lambda: sentences.challenge_given_up(device, self._max_open))  # noqa: B023

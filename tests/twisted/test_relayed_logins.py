@@ -429,6 +429,15 @@ class AbuseTests(RelayCase):
         self.clock.advance(CHALLENGE_LIFE_S + 5)
         self.assertEqual(len(self.logins._challenges), 0)
 
+    def test_a_device_that_floods_pushes_aside_its_own_questions_only(self) -> None:
+        """Who has proven nothing makes up names as he likes; a user of another device keeps his question."""
+        self.begin(token, max_open=8)
+        question = state_of(self.ask(PASSWORD, user=b"bob", device=OTHER_DEVICE))
+        for number in range(50):
+            self.ask(PASSWORD, user=b"nobody%d" % number)
+        self.assertEqual(len(self.logins._challenges), 8)
+        self.assertEqual(self.ask(b"111", question, user=b"bob", device=OTHER_DEVICE).code, Code.ACCESS_CHALLENGE)
+
     def test_a_forged_challenge_of_nobody_asks_nobody(self) -> None:
         """§4c 16, 19: a challenge with another secret is ignored, and the wait goes on."""
         self.begin(lambda request: None)

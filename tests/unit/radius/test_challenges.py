@@ -61,7 +61,7 @@ def test_who_has_many_questions_open_loses_his_own_first() -> None:
     """Of one account the newest few are spared; then the oldest of all goes."""
     table = make(max_open=8)
     others = [table.ask(Asker("10.0.0.1", name), name.decode(), 0.0)[0] for name in (b"a", b"b")]
-    gone = [table.ask(BOB, f"bob {number}", 1.0, account="bob")[1] for number in range(10)]
+    gone = [table.ask(BOB, f"bob {number}", 1.0, holder="bob")[1] for number in range(10)]
     assert [one for given_up in gone for one in given_up] == ["bob 0", "bob 1", "bob 2", "bob 3"]
     late = [table.ask(Asker("10.0.0.1", name), name.decode(), 2.0)[1] for name in (b"c", b"d", b"e")]
     assert late == [["bob 4"], ["bob 5"], ["a"]]
