@@ -3,7 +3,7 @@
 It runs with the Python that Debian's python3-ldap belongs to, not with that of the tests. It leaves the directory as it
 found it, so that a second run gives the same.
 
-    python_ldap_program.py '{"url": …, "ca_file": …, "start_tls": …, "user": …, "password": …, "people": …}'
+    python_ldap_program.py '{"url": …, "ca_file": …, "start_tls": …, "user": …, "password": …, "people": …, …}'
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def connect(given: dict[str, Any]) -> Any:
     return connection
 
 
-def read_pages(connection: Any, base: str) -> object:
+def read_pages(connection: Any, base: str, naming: str) -> object:
     """Read everything in pages: how many entries each had, and a digest of their names."""
     control = SimplePagedResultsControl(True, size=PAGE, cookie="")
     pages, names = [], []
     while True:
-        number = connection.search_ext(base, ldap.SCOPE_SUBTREE, "(uid=many*)", ["uid"], serverctrls=[control])
+        number = connection.search_ext(base, ldap.SCOPE_SUBTREE, f"({naming}=many*)", [naming], serverctrls=[control])
         _, entries, _, controls = connection.result3(number)
         pages.append(len(entries))
         names += [dn for dn, _ in entries]
@@ -60,9 +60,11 @@ def read_sorted(connection: Any, base: str) -> object:
     return [dn for dn, _ in entries], [one.controlType for one in controls]
 
 
-def pipeline(connection: Any, base: str) -> object:
+def pipeline(connection: Any, base: str, naming: str) -> object:
     """Ask for several things at once, and take the answers in another order."""
-    numbers = [connection.search_ext(base, ldap.SCOPE_SUBTREE, f"(uid=many{number:04})") for number in range(PIPELINED)]
+    numbers = [
+        connection.search_ext(base, ldap.SCOPE_SUBTREE, f"({naming}=many{number:04})") for number in range(PIPELINED)
+    ]
     return [connection.result(number)[1][0][0] for number in reversed(numbers)]
 
 
@@ -143,9 +145,9 @@ def main() -> None:
     connection = connect(given)
     tasks: dict[str, Callable[[], object]] = {
         "who am I": lambda: connection.whoami_s(),
-        "pages": lambda: read_pages(connection, people),
+        "pages": lambda: read_pages(connection, people, given.get("naming", "uid")),
         "sorted": lambda: read_sorted(connection, people),
-        "pipelined": lambda: pipeline(connection, people),
+        "pipelined": lambda: pipeline(connection, people, given.get("naming", "uid")),
         "changes": lambda: change(connection, people),
         "password": lambda: change_password(connection, given),
         "refusals": lambda: meet_refusals(connection, people),

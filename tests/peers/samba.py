@@ -44,7 +44,7 @@ class Account:
     """One user.
 
     Attributes:
-        name: sAMAccountName; the local part of the userPrincipalName too.
+        name: sAMAccountName; the local part of the userPrincipalName too, unless `more` has another one.
         common_name: of the entry, as a DN spells it; the name when empty.
         flags: userAccountControl.
         password: of the user.
@@ -110,7 +110,12 @@ class SambaDomain:
     def add(self, accounts: Iterable[Account], groups: Iterable[Group]) -> None:
         """Write users, then groups, into the database."""
         entries = [_entry(account) for account in accounts] + [_group_entry(group) for group in groups]
-        self._tool("ldbadd", "\n".join(entries))
+        self.add_ldif("\n".join(entries))
+
+    def add_ldif(self, ldif: str) -> None:
+        """Write other entries into the database."""
+        said = self._tool("ldbadd", ldif)  # which succeeds when it fails in the middle
+        assert f"Added {len(re.findall('^dn:', ldif, re.MULTILINE))} records" in said, said
 
     def set_primary_group(self, account: Account, group: str) -> None:
         """Give a user, who is a member of it, another primary group than Domain Users."""
@@ -233,7 +238,9 @@ def _value(output: str, attribute: str) -> str:
 
 def _entry(account: Account) -> str:
     lines = [_line("dn", account.dn), "objectClass: user", _line("sAMAccountName", account.name)]
-    lines += [_line("userPrincipalName", f"{account.name}@{REALM}"), f"userAccountControl: {account.flags}"]
+    if "userPrincipalName" not in account.more:
+        lines.append(_line("userPrincipalName", f"{account.name}@{REALM}"))
+    lines.append(f"userAccountControl: {account.flags}")
     lines += [_line("clearTextPassword", account.password.encode("utf-16-le"))]
     return "\n".join([*lines, *(_line(name, value) for name, value in account.more.items()), ""])
 
