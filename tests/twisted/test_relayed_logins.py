@@ -148,6 +148,15 @@ class ProofTests(RelayCase):
         self.assertEqual(all_values(request.attributes, AttributeId(311, 6)), pieces)
         self.assertEqual(len(self.duo.asked), 1)
 
+    def test_a_changed_password_lets_nobody_in_whom_duo_refuses(self) -> None:
+        """The server has changed it by then, which the how-to says; nothing that it grants reaches the device."""
+        self.duo.auth_answer = DENIED
+        self.begin(grants, pass_through=EVERYTHING)
+        change = vendor_attribute(311, 27, b"\7\1" + b"w" * 66)
+        reply = self.ask(None, None, change, vendor_attribute(311, 6, b"p" * 200), MS_CHALLENGE)
+        self.assertEqual((reply.code, len(self.upstream.requests)), (Code.ACCESS_REJECT, 1))
+        self.assertEqual({number for number, _ in reply.attributes}, {Type.MESSAGE_AUTHENTICATOR, Type.REPLY_MESSAGE})
+
     def test_more_than_a_packet_takes_is_a_reject_that_says_so(self) -> None:
         """A proof in a thousand empty pieces is no fault of ours; the next login is served."""
         self.begin(grants)
