@@ -22,6 +22,8 @@ INTEGER_TAG = 0x02
 CONTROLS_TAG = 0xA0
 MAX_LENGTH_OCTETS = 8
 MAX_MESSAGE_ID = 2**31 - 1
+LARGE_PIECE_BYTES = 8_192
+"""Smaller pieces of an unfinished message are not kept one by one, whatever the network makes of it."""
 MAX_INTEGER_OCTETS = 8
 """A message id fits into four; senders that pad it are read, endless padding is not."""
 
@@ -55,14 +57,15 @@ class MessageFramer:
 
     def __init__(self, max_message_bytes: int) -> None:
         self.max_message_bytes = max_message_bytes
-        self._pending = bytearray()
+        self._pending: list[bytes | bytearray] = []
+        self._pending_bytes = 0
         self._wanted_bytes = 0
         self._fault = ""
 
     @property
     def pending_bytes(self) -> int:
         """How many octets of an unfinished message are kept."""
-        return len(self._pending)
+        return self._pending_bytes
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take octets from the stream.
@@ -86,7 +89,7 @@ class MessageFramer:
             self._fault = str(fault)
             raise FramingError(self._fault, messages) from None
         if kept_from < len(data):
-            self._pending += memoryview(data)[kept_from:]
+            self._keep(data[kept_from:])
         return messages
 
     def gather(self, data: bytes) -> bytes:
@@ -98,12 +101,24 @@ class MessageFramer:
         """
         if not self._pending:
             return data
-        self._pending += data
-        if len(self._pending) < self._wanted_bytes:
+        self._keep(data)
+        if self._pending_bytes < self._wanted_bytes:
             return b""
-        data = bytes(self._pending)
+        data = b"".join(self._pending)
         self._pending.clear()
+        self._pending_bytes = 0
         return data
+
+    def _keep(self, data: bytes) -> None:
+        """Keep octets of an unfinished message: large pieces as they are, small ones put together."""
+        last = self._pending[-1] if self._pending else None
+        self._pending_bytes += len(data)
+        if len(data) >= LARGE_PIECE_BYTES:
+            self._pending.append(data)
+        elif isinstance(last, bytearray) and len(last) < LARGE_PIECE_BYTES:
+            last += data
+        else:
+            self._pending.append(bytearray(data))
 
     def _cut(self, data: bytes, messages: list[bytes]) -> int:
         """Append the whole messages of `data` to `messages`; return where the unfinished one begins."""

@@ -148,42 +148,68 @@ def test_lines_executed_are_linear_in_the_chunks():
     assert large < 8.5 * small
 
 
+class CountedPieces(list):
+    """Pieces of an unfinished message: how many there were at most, and the octets that were copied out of them."""
+
+    copied = most = 0
+
+    def append(self, piece):
+        super().append(piece)
+        self.most = max(self.most, len(self))
+
+    def clear(self):
+        self.copied += sum(map(len, self))
+        super().clear()
+
+
 class CountedBuffer(bytearray):
-    """A buffer that counts the octets which are copied into it and out of it."""
+    """Counts the octets that are copied into any of its kind."""
 
     copied = 0
 
+    def __init__(self, octets=b""):
+        super().__init__(octets)
+        CountedBuffer.copied += len(octets)
+
     def __iadd__(self, more):  # type: ignore[misc]
-        self.copied += len(more)
+        CountedBuffer.copied += len(more)
         return super().__iadd__(more)
 
-    def __bytes__(self):
-        self.copied += len(self)
-        return bytes(memoryview(self))
+
+def copied(monkeypatch, stream, chunk_bytes):
+    """Feed a stream; give its messages, how many octets were copied, and the most pieces that were kept."""
+    monkeypatch.setattr(framing, "bytearray", CountedBuffer, raising=False)
+    monkeypatch.setattr(CountedBuffer, "copied", 0)
+    framer = MessageFramer(LIMIT)
+    framer._pending = pieces = CountedPieces()
+    given_out = [
+        message for at in range(0, len(stream), chunk_bytes) for message in framer.feed(stream[at : at + chunk_bytes])
+    ]
+    assert framer._pending is pieces
+    return given_out, CountedBuffer.copied + pieces.copied, pieces.most
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 7, 4096, 2**20])
 @pytest.mark.parametrize("piece", [message_of(2**15), LONG_UNBIND], ids=["long", "short"])
-def test_octets_copied_are_linear_in_the_stream(piece, chunk_bytes):
-    """Every octet is copied into the buffer at most twice and out of it at most twice, however the stream is cut."""
-    framer, stream = MessageFramer(LIMIT), piece * (2**16 // len(piece))
-    framer._pending = buffer = CountedBuffer()
-    given_out = [
-        message for at in range(0, len(stream), chunk_bytes) for message in framer.feed(stream[at : at + chunk_bytes])
-    ]
+def test_octets_copied_are_linear_in_the_stream(monkeypatch, piece, chunk_bytes):
+    """Every octet is copied into a buffer at most twice and out of it at most twice, however the stream is cut."""
+    stream = piece * (2**16 // len(piece))
+    given_out, count, _ = copied(monkeypatch, stream, chunk_bytes)
     assert b"".join(given_out) == stream
-    assert framer._pending is buffer
-    assert buffer.copied <= 4 * len(stream)
+    assert count <= 4 * len(stream)
 
 
-def test_mebibyte_in_4_kib_chunks_is_copied_once_in_and_once_out():
-    """A long message costs two copies of its octets."""
-    framer, octets = MessageFramer(LIMIT), message_of(2**20)
-    framer._pending = buffer = CountedBuffer()
-    whole = [message for at in range(0, 2**20, 4096) for message in framer.feed(octets[at : at + 4096])]
-    assert whole == [octets]
-    assert framer._pending is buffer
-    assert buffer.copied == 2 * 2**20
+def test_mebibyte_in_small_chunks_is_copied_once_in_and_once_out(monkeypatch):
+    """A long message costs two copies of its octets, and few pieces, even one octet at a time."""
+    octets = message_of(2**20)
+    assert copied(monkeypatch, octets, 4096) == ([octets], 2 * 2**20, 2**20 / framing.LARGE_PIECE_BYTES)
+    assert copied(monkeypatch, octets, 1)[2] == 2**20 / framing.LARGE_PIECE_BYTES
+
+
+def test_mebibyte_in_large_chunks_is_copied_once(monkeypatch):
+    """What is large enough is kept as it came."""
+    octets = message_of(2**20)
+    assert copied(monkeypatch, octets, 2**16) == ([octets], 2**20, 16)
 
 
 def test_heads():
