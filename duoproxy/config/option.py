@@ -159,12 +159,15 @@ def option(
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(option,))
 def settings(cls: type[SettingsT]) -> type[SettingsT]:
-    """Make a frozen, comparable class of typed options; its arguments are given by name. Such classes can be inherited.
+    """Make a frozen, comparable class of typed options; its arguments are given by name.
+
+    Such classes can be inherited, also several at once.
 
     Raises:
         TypeError: a field is not declared with `option`.
     """
-    made = attrs.frozen(kw_only=True)(cls)
+    # No slots: two classes with slots cannot be inherited at once.
+    made = attrs.frozen(kw_only=True, slots=False)(cls)
     for field in attrs.fields(cast("type[attrs.AttrsInstance]", made)):
         if _METADATA_KEY not in field.metadata:
             raise TypeError(f"{cls.__name__}.{field.name} is not declared with option(…)")

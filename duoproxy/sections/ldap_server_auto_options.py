@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from duoproxy.config.kinds import (
     Boolean,
-    Choice,
-    CommaList,
     InputFile,
     Integer,
     IpAddress,
@@ -24,12 +20,12 @@ from duoproxy.config.option import Numbering, option, settings
 from duoproxy.config.schema import Finding, Listener
 from duoproxy.ldap.names import looks_like_dn
 from duoproxy.ldap.relay_policy import RelayPolicy
-from duoproxy.login.factors import AppendMode
 from duoproxy.login.policy import LoginPolicy
 from duoproxy.net.ldap_client import ClientLimits
 from duoproxy.net.ldap_server import MAX_CONNECTIONS
-from duoproxy.net.server_certificates import CertificateFault, ServerCertificate, doubts, load_server_certificate
-from duoproxy.net.server_tls import TLS_1_2, TLS_1_3, CiphersRefused, ServerTls
+from duoproxy.net.server_certificates import CertificateFault, ServerCertificate, load_server_certificate
+from duoproxy.net.server_tls import CiphersRefused, ServerTls
+from duoproxy.sections.append_options import ChosenFactorSettings, append_findings, append_mode
 from duoproxy.sections.duo_server_options import (
     DuoServerSettings,
     advice,
@@ -39,19 +35,25 @@ from duoproxy.sections.duo_server_options import (
     weakened,
 )
 from duoproxy.sections.ldap_login import LdapLoginSettings
+from duoproxy.sections.tls_listener_options import (
+    TlsListenerSettings,
+    certificate_advice,
+    lowest_version,
+    readable_certificate,
+    version_advice,
+)
 
 LDAPS_PORT: Final = 636
 MAX_MAX_CONNECTIONS: Final = 100_000
 MAX_MESSAGE_BYTES: Final = 256 * 1024 * 1024
 MIN_MESSAGE_BYTES: Final = 4_096
 LONG_JOIN_S: Final = 30.0
-_TOO_OLD: Final = ("ssl3", "tls1.0", "tls1.1")
 _FILE_OPTIONS: Final = {"certs": "ssl_cert_path", "pkey": "ssl_key_path"}
 _DN_REMEDY: Final = "Write it as in CN=svc-app,OU=Service,DC=example,DC=com"
 
 
 @settings
-class LdapServerSettings(DuoServerSettings):
+class LdapServerSettings(TlsListenerSettings, ChosenFactorSettings, DuoServerSettings):
     """Options of [ldap_server_auto]."""
 
     client: str | None = option(
@@ -76,43 +78,7 @@ class LdapServerSettings(DuoServerSettings):
         help="PEM file with the certificate that clients are shown, and behind it those of its issuers.",
         example="ldap_server.pem",
     )
-    minimum_tls_version: str = option(
-        Choice("ssl3", "tls1.0", "tls1.1", "tls1.2", "tls1.3"),
-        default="tls1.2",
-        restricts=True,
-        help="The lowest version of TLS that is spoken. What is older than tls1.2 means tls1.2.",
-        example="tls1.3",
-    )
-    cipher_list: str = option(
-        Text("a cipher list of OpenSSL"),
-        default="",
-        restricts=True,
-        help="The ciphers of TLS 1.2, as OpenSSL spells them. Without it: OpenSSL's own choice.",
-        example="ECDHE+AESGCM",
-    )
     interface: str = option(IpAddress(), default="", help="Address to listen on. Without it: all.", example="10.1.2.3")
-    factors: tuple[str, ...] = option(
-        CommaList(Choice("auto", "push", "phone", "passcode")),
-        default=("auto",),
-        help="Factors in order of preference; the first that the user's devices can do is used unless the user "
-        "appends one. auto: push, else phone. passcode: the user has to append one.",
-        example="push, phone",
-    )
-    allow_concat: bool = option(
-        Boolean(),
-        default=True,
-        restricts=True,
-        help="Whether a factor behind the delimiter of the password is looked for.",
-        example="false",
-    )
-    delimiter: str = option(Text(), default=",", help="What stands between password and appended factor.", example="^")
-    delimited_password_length: int = option(
-        Integer(0, 128),
-        default=0,
-        unit="characters",
-        help="When not 0: every password has this length, and a factor follows it.",
-        example="12",
-    )
     exempt_primary_bind: bool | None = option(
         Boolean(),
         default=None,
@@ -210,9 +176,7 @@ class LdapServerSettings(DuoServerSettings):
 def ldap_findings(server: LdapServerSettings) -> Iterable[Finding]:
     """Find what no single option shows: DNs, and certificate, key and ciphers, which are tried."""
     yield from findings(server)
-    if any(letter.isalnum() for letter in server.delimiter):
-        what = "letters and digits can stand in a factor or passcode, so that nothing could tell where it begins"
-        yield ("delimiter", what, "Write punctuation, such as ^")
+    yield from append_findings(server)
     for number, dn in server.exempt_ou.items():
         if not looks_like_dn(dn):
             yield (f"exempt_ou_{number}", "it is not a DN", _DN_REMEDY)
@@ -220,16 +184,16 @@ def ldap_findings(server: LdapServerSettings) -> Iterable[Finding]:
 
 
 def _tls_findings(server: LdapServerSettings) -> Iterable[Finding]:
-    key, certificate_file = server.ssl_key_path, server.ssl_cert_path
-    if (key is None) != (certificate_file is None):
-        missing, other = ("ssl_key_path", "ssl_cert_path") if key is None else ("ssl_cert_path", "ssl_key_path")
-        yield (missing, f"it is missing, and {other} is there", "Give both, or none")
-        return
-    if server.ssl_port is not None and key is None:
-        yield ("ssl_port", "LDAPS needs a certificate", "Write ssl_key_path and ssl_cert_path, or take it out")
+    certs, pkey = server.ssl_cert_path, server.ssl_key_path
+    if certs is None or pkey is None:
+        if certs is not pkey:
+            missing, other = ("ssl_key_path", "ssl_cert_path") if pkey is None else ("ssl_cert_path", "ssl_key_path")
+            yield (missing, f"it is missing, and {other} is there", "Give both, or none")
+        elif server.ssl_port is not None:
+            yield ("ssl_port", "LDAPS needs a certificate", "Write ssl_key_path and ssl_cert_path, or take it out")
         return
     try:
-        certificate = _readable_certificate(server)
+        certificate = readable_certificate(certs, pkey)
         if certificate is not None:
             make_tls(server, certificate)
     except CertificateFault as fault:
@@ -248,18 +212,12 @@ def ldap_advice(server: LdapServerSettings) -> Iterable[Finding]:
     if server.join_binds_s > LONG_JOIN_S:
         what = f"for {server.join_binds_s:g} s after each approval, a password is enough for one more login"
         yield ("join_binds_s", what, "Write 10 or less")
-    if server.ssl_key_path is None:
+    if server.ssl_cert_path is None or server.ssl_key_path is None:
         what = "without it clients can only send passwords readable"
         yield ("ssl_cert_path", what, "Give ssl_cert_path and ssl_key_path, and let clients use LDAPS or StartTLS")
-    if server.minimum_tls_version in _TOO_OLD:
-        what = f"{server.minimum_tls_version} is broken and not spoken; TLS 1.2 is the lowest version all the same"
-        yield ("minimum_tls_version", what, "Write tls1.2")
-    try:
-        certificate = _readable_certificate(server)
-    except CertificateFault:
-        return
-    for what, remedy in doubts(certificate, time.time()) if certificate is not None else ():
-        yield ("ssl_cert_path", what, remedy)
+    else:
+        yield from certificate_advice("ssl_cert_path", server.ssl_cert_path, server.ssl_key_path)
+    yield from version_advice(server)
 
 
 def ldap_weakened(server: LdapServerSettings) -> Iterable[str]:
@@ -307,29 +265,20 @@ def load_certificate(server: LdapServerSettings) -> ServerCertificate | None:
     return load_server_certificate(server.ssl_cert_path, server.ssl_key_path)
 
 
-def _readable_certificate(server: LdapServerSettings) -> ServerCertificate | None:
-    """Read the certificate; None when it is not there to be looked at, for instance on another machine."""
-    files = (server.ssl_key_path, server.ssl_cert_path)
-    if not all(file is not None and file.is_file() and os.access(file, os.R_OK) for file in files):
-        return None
-    return load_certificate(server)
-
-
 def make_tls(server: LdapServerSettings, certificate: ServerCertificate) -> ServerTls:
     """Make the TLS context of a section.
 
     Raises:
         CiphersRefused: OpenSSL refuses the ciphers.
     """
-    minimum = TLS_1_3 if server.minimum_tls_version == "tls1.3" else TLS_1_2
-    return ServerTls(certificate, minimum, server.cipher_list)
+    return ServerTls(certificate, lowest_version(server), server.cipher_list)
 
 
 def login_settings(server: LdapServerSettings, client_section: str) -> LdapLoginSettings:
     """The options as logins want them."""
     policy = LoginPolicy(
         factors=server.factors,
-        append=AppendMode(server.allow_concat, server.delimiter, server.delimited_password_length),
+        append=append_mode(server, allow_concat=server.allow_concat),
         exempt_usernames=exempt_usernames(server),
         failmode=failmode(server),
         checks_passwords=True,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from duoproxy.config.schema import Role, SectionSchema
 from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.net.duo_client import DuoClient
+from duoproxy.sections.append_options import append_mode
 from duoproxy.sections.challenge_login import ChallengeLogins
 from duoproxy.sections.radius_login import RadiusLogins
 from duoproxy.sections.radius_login_server import RadiusLoginServer, shell_settings
 from duoproxy.sections.radius_server_options import (
     DelimiterSettings,
-    append_mode,
     factor_findings,
     listens_on,
     radius_advice,

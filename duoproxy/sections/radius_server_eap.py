@@ -17,6 +17,7 @@ from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.eap_server import EapServer
 from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
 from duoproxy.net.server_certificates import CertificateFault, ExpiryNotice, load_server_certificate
+from duoproxy.sections.append_options import append_mode
 from duoproxy.sections.certificate_checks import certificate_check
 from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
@@ -31,7 +32,7 @@ from duoproxy.sections.radius_server_eap_options import (
     make_tls_context,
     prompt_format,
 )
-from duoproxy.sections.radius_server_options import append_mode, devices, listens_on, radius_policy
+from duoproxy.sections.radius_server_options import devices, listens_on, radius_policy
 
 PASSWORD_PROMPT = "Password: "
 FACTOR_PROMPT = "Passcode or factor (push, phone, sms): "

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from duoproxy.config.kinds import AttributeNames, Boolean, Choice, InputFile, Integer, Text
+from duoproxy.config.kinds import AttributeNames, Boolean, Choice, InputFile, Integer
 from duoproxy.config.option import option, settings
 from duoproxy.config.schema import Finding
-from duoproxy.eap.tls_engine import TLS_1_2, TLS_1_3, TlsContextError, TlsServerContext, TlsServerSettings
+from duoproxy.eap.tls_engine import TlsContextError, TlsServerContext, TlsServerSettings
 from duoproxy.eap_over_radius import DEFAULT_MAX_FRAGMENT_BYTES, MAX_MTU_BYTES, MIN_MTU_BYTES
 from duoproxy.login.prompt import PromptFormat
 from duoproxy.net.eap_sessions import MAX_OPEN
-from duoproxy.net.server_certificates import CertificateFault, ServerCertificate, doubts, load_server_certificate
+from duoproxy.net.server_certificates import CertificateFault, ServerCertificate
 from duoproxy.radius.attributes import AttributeId
 from duoproxy.sections.radius_server_options import (
     FactorSettings,
@@ -23,13 +21,19 @@ from duoproxy.sections.radius_server_options import (
     prompt_layout,
     radius_advice,
 )
+from duoproxy.sections.tls_listener_options import (
+    TlsListenerSettings,
+    certificate_advice,
+    lowest_version,
+    readable_certificate,
+    version_advice,
+)
 
 MAX_MAX_CONVERSATIONS = 1_000_000
-_TOO_OLD = ("ssl3", "tls1.0", "tls1.1")
 
 
 @settings
-class EapSettings(FactorSettings):
+class EapSettings(TlsListenerSettings, FactorSettings):
     """Options of [radius_server_eap]."""
 
     primary_down: str = option(
@@ -60,21 +64,6 @@ class EapSettings(FactorSettings):
         example="server.pem",
     )
     pkey: Path = option(InputFile(), help="PEM file with its private key, not encrypted.", example="server.key")
-    minimum_tls_version: str = option(
-        Choice("ssl3", "tls1.0", "tls1.1", "tls1.2", "tls1.3"),
-        default="tls1.2",
-        restricts=True,
-        help="The lowest version of TLS that is spoken. What is older than tls1.2 means tls1.2.",
-        example="tls1.3",
-    )
-    cipher_list: str = option(
-        Text("a cipher list of OpenSSL"),
-        default="",
-        restricts=True,
-        help="The ciphers of TLS 1.2, as OpenSSL spells them. Without it: OpenSSL's own choice. Those of TLS 1.3 are "
-        "always OpenSSL's.",
-        example="ECDHE+AESGCM",
-    )
     crypto_binding: bool = option(
         Boolean(),
         default=True,
@@ -130,7 +119,7 @@ def eap_findings(server: EapSettings) -> Iterable[Finding]:
     """Find what no single option shows: certificate, key and ciphers are tried."""
     yield from factor_findings(server)
     try:
-        certificate = _certificate(server)
+        certificate = readable_certificate(server.certs, server.pkey)
     except CertificateFault as fault:
         yield (fault.option, fault.what, fault.remedy)
         return
@@ -145,16 +134,9 @@ def eap_findings(server: EapSettings) -> Iterable[Finding]:
 def eap_advice(server: EapSettings) -> Iterable[Finding]:
     """Find what is doubtful."""
     yield from radius_advice(server)
-    if server.minimum_tls_version in _TOO_OLD:
-        what = f"{server.minimum_tls_version} is broken and not spoken; TLS 1.2 is the lowest version all the same"
-        yield ("minimum_tls_version", what, "Write tls1.2")
+    yield from version_advice(server)
     yield from prompt_advice(server.prompt_format)
-    try:
-        certificate = _certificate(server)
-    except CertificateFault:
-        return
-    for what, remedy in doubts(certificate, time.time()) if certificate is not None else ():
-        yield ("certs", what, remedy)
+    yield from certificate_advice("certs", server.certs, server.pkey)
 
 
 def prompt_format(server: EapSettings) -> PromptFormat:
@@ -168,12 +150,5 @@ def make_tls_context(server: EapSettings, certificate: ServerCertificate) -> Tls
     Raises:
         TlsContextError: OpenSSL refuses the ciphers.
     """
-    minimum = TLS_1_3 if server.minimum_tls_version == "tls1.3" else TLS_1_2
-    return TlsServerContext(TlsServerSettings(certificate.chain, certificate.key, minimum, server.cipher_list))
-
-
-def _certificate(server: EapSettings) -> ServerCertificate | None:
-    """Read the certificate; None when it is not there to be looked at, for instance on another machine."""
-    if not all(file.is_file() and os.access(file, os.R_OK) for file in (server.certs, server.pkey)):
-        return None
-    return load_server_certificate(server.certs, server.pkey)
+    chain, key = certificate.chain, certificate.key
+    return TlsServerContext(TlsServerSettings(chain, key, lowest_version(server), server.cipher_list))

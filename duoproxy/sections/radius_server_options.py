@@ -11,22 +11,19 @@ from duoproxy.config.kinds import (
     Boolean,
     Choice,
     Codec,
-    CommaList,
-    Integer,
     IpAddress,
     Port,
     SecretText,
-    Text,
 )
 from duoproxy.config.option import Numbering, OldName, option, settings
 from duoproxy.config.schema import Finding, Listener
-from duoproxy.login.factors import AppendMode
 from duoproxy.login.policy import PrimaryDown
 from duoproxy.login.prompt import PromptFormat
 from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy
 from duoproxy.radius.addresses import AddressRange
 from duoproxy.radius.attributes import AttributeId, Type
 from duoproxy.secret import Secret
+from duoproxy.sections.append_options import AppendSettings, ChosenFactorSettings, append_findings
 from duoproxy.sections.duo_server_options import DuoServerSettings, advice, findings
 
 MANY_ADDRESSES = 1 << 30
@@ -43,8 +40,7 @@ class RadiusListenerSettings(DuoServerSettings):
         paired_with="radius_secret",
         restricts=True,
         help="Devices that may ask: an address, a network (10.0.0.0/8) or a range (10.0.0.1-10.0.0.9). Requests from "
-        "other "
-        "addresses are dropped. Of overlapping ones the narrowest counts.",
+        "other addresses are dropped. Of overlapping ones the narrowest counts.",
         example="10.1.2.1",
     )
     radius_secret: Mapping[int, Secret] = option(
@@ -79,8 +75,7 @@ class RadiusListenerSettings(DuoServerSettings):
         default="auto",
         restricts=True,
         help="Whether requests with Proxy-State but without Message-Authenticator are dropped; auto: decided by the "
-        "first "
-        "request of each address.",
+        "first request of each address.",
     )
     join_retries: bool = option(
         Boolean(),
@@ -98,8 +93,7 @@ class RadiusServerSettings(RadiusListenerSettings):
         Choice("silent", "reject"),
         default="silent",
         help="What a device gets when nobody could check the password: no answer, so that it asks its next server, or "
-        "a "
-        "reject.",
+        "a reject.",
         example="reject",
     )
     pass_through_attr_names: frozenset[AttributeId] = option(
@@ -114,46 +108,19 @@ class RadiusServerSettings(RadiusListenerSettings):
 
 
 @settings
-class DelimiterSettings(RadiusServerSettings):
+class DelimiterSettings(AppendSettings, RadiusServerSettings):
     """Options of the sections that split the password field."""
-
-    delimiter: str = option(Text(), default=",", help="What stands between password and appended factor.", example="^")
-    delimited_password_length: int = option(
-        Integer(0, 128),
-        default=0,
-        unit="characters",
-        help="When not 0: every password has this length, and a factor follows it.",
-        example="12",
-    )
 
 
 @settings
-class FactorSettings(DelimiterSettings):
+class FactorSettings(ChosenFactorSettings, DelimiterSettings):
     """Options of the sections that choose a factor by themselves and split the password field."""
-
-    factors: tuple[str, ...] = option(
-        CommaList(Choice("auto", "push", "phone", "passcode")),
-        default=("auto",),
-        help="Factors in order of preference; the first that the user's devices can do is used unless the user "
-        "appends one. "
-        "auto: push, else phone. passcode: the user has to append one.",
-        example="push, phone",
-    )
-    allow_concat: bool = option(
-        Boolean(),
-        default=True,
-        restricts=True,
-        help="Whether a factor behind the delimiter is looked for.",
-        example="false",
-    )
 
 
 def factor_findings(server: DelimiterSettings) -> Iterable[Finding]:
-    """What no single option shows, and a delimiter that cannot be told from what it stands before."""
+    """What no single option shows, and what is wrong with the delimiter."""
     yield from findings(server)
-    if any(letter.isalnum() for letter in server.delimiter):
-        what = "letters and digits can stand in a factor or passcode, so that nothing could tell where it begins"
-        yield ("delimiter", what, "Write punctuation, such as ^")
+    yield from append_findings(server)
 
 
 def radius_advice(server: RadiusListenerSettings) -> Iterable[Finding]:
@@ -185,11 +152,6 @@ def radius_policy(server: RadiusListenerSettings) -> RadiusPolicy:
         limit_proxy_state=server.limit_proxy_state,
         join_retries=server.join_retries,
     )
-
-
-def append_mode(server: DelimiterSettings, *, allow_concat: bool, required: bool = False) -> AppendMode:
-    """The options of splitting as the flow wants them."""
-    return AppendMode(allow_concat, server.delimiter, server.delimited_password_length, required)
 
 
 def prompt_layout(prompt_format: str) -> PromptFormat:

@@ -1,0 +1,75 @@
+"""The options of sections that are a TLS server: lowest version and ciphers; and how their certificate is judged.
+
+The options that name certificate and key are each section's own, since they have other names. This is no section
+itself.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from duoproxy.config.kinds import Choice, Text
+from duoproxy.config.option import option, settings
+from duoproxy.config.schema import Finding
+from duoproxy.net.server_certificates import CertificateFault, ServerCertificate, doubts, load_server_certificate
+from duoproxy.net.server_tls import TLS_1_2, TLS_1_3
+
+_TOO_OLD: Final = ("ssl3", "tls1.0", "tls1.1")
+
+
+@settings
+class TlsListenerSettings:
+    """What is spoken with clients."""
+
+    minimum_tls_version: str = option(
+        Choice("ssl3", "tls1.0", "tls1.1", "tls1.2", "tls1.3"),
+        default="tls1.2",
+        restricts=True,
+        help="The lowest version of TLS that is spoken. What is older than tls1.2 means tls1.2.",
+        example="tls1.3",
+    )
+    cipher_list: str = option(
+        Text("a cipher list of OpenSSL"),
+        default="",
+        restricts=True,
+        help="The ciphers of TLS 1.2, as OpenSSL spells them. Without it: OpenSSL's own choice. Those of TLS 1.3 are "
+        "always OpenSSL's.",
+        example="ECDHE+AESGCM",
+    )
+
+
+def lowest_version(server: TlsListenerSettings) -> int:
+    """The option as OpenSSL wants it: `TLS_1_2` or `TLS_1_3`."""
+    return TLS_1_3 if server.minimum_tls_version == "tls1.3" else TLS_1_2
+
+
+def version_advice(server: TlsListenerSettings) -> Iterable[Finding]:
+    """Say that a version which is too old is not spoken."""
+    if server.minimum_tls_version in _TOO_OLD:
+        what = f"{server.minimum_tls_version} is broken and not spoken; TLS 1.2 is the lowest version all the same"
+        yield ("minimum_tls_version", what, "Write tls1.2")
+
+
+def certificate_advice(option_name: str, certs: Path, pkey: Path) -> Iterable[Finding]:
+    """Say what is doubtful about a certificate; what is wrong with it is an error of its own."""
+    try:
+        certificate = readable_certificate(certs, pkey)
+    except CertificateFault:
+        return
+    for what, remedy in doubts(certificate, time.time()) if certificate is not None else ():
+        yield (option_name, what, remedy)
+
+
+def readable_certificate(certs: Path, pkey: Path) -> ServerCertificate | None:
+    """Read certificate and key; None when they are not there to be looked at, for instance on another machine.
+
+    Raises:
+        CertificateFault: they cannot be used.
+    """
+    if not all(file.is_file() and os.access(file, os.R_OK) for file in (certs, pkey)):
+        return None
+    return load_server_certificate(certs, pkey)
