@@ -14,7 +14,7 @@ from duoproxy.config.schema import Finding, Listener, Role, SectionSchema
 from duoproxy.net.connect_requests import Authority
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.http_connect import TunnelEndpoint
-from duoproxy.net.http_proxy import HttpProxy, TunnelRules
+from duoproxy.net.http_proxy import MAX_CONNECTIONS, HttpProxy, TunnelRules
 from duoproxy.net.remembered_address import RememberedEndpoint
 from duoproxy.net.tls import load_trust_roots
 from duoproxy.radius.addresses import AddressRange, DeviceTable, parse_address_range
@@ -107,6 +107,7 @@ class HttpProxySection(ServerSection):
         summary="An HTTP proxy that leads to Duo and nowhere else, for servers that may not reach the internet.",
         settings_class=HttpProxySettings,
         listens=listens_on,
+        connections=lambda _: 2 * MAX_CONNECTIONS,  # of clients, and to Duo beside each
         check=find_faults,
         advise=find_doubts,
     )

@@ -37,7 +37,7 @@ def raise_descriptor_limit(max_pending_logins: int, connections: int = 0) -> str
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= needed or soft == resource.RLIM_INFINITY:
         return ""
-    others = f" with {connections} connections of LDAP (max_connections)" if connections else ""
+    others = f" with {connections} connections of LDAP (max_connections) and [http_proxy]" if connections else ""
     fitting = logins_that_fit(max_pending_logins, connections)
     return (
         f"The limit of open files is {soft}, but max_pending_logins={max_pending_logins}{others} needs {needed}: "

@@ -8,6 +8,7 @@ import pytest
 
 from duoproxy.config.validate import Reach, check_configuration, load_configuration
 from duoproxy.net.http_connect import TunnelEndpoint
+from duoproxy.net.http_proxy import MAX_CONNECTIONS
 from duoproxy.net.remembered_address import RememberedEndpoint
 from duoproxy.sections.http_proxy import HttpProxySection, HttpProxySettings, authority_of
 from duoproxy.sections.registry import load_registry
@@ -90,3 +91,10 @@ def test_a_proxy_that_is_this_section_is_not_its_way_out(tmp_path: Path, itself:
     main = f"http_proxy_host={itself}\nhttp_proxy_port=8080"
     section = made(tmp_path, HOST, "port=8080", "interface=10.1.2.3", main=main)
     assert isinstance(section.proxy.rules.way_out, RememberedEndpoint)
+
+
+def test_its_tunnels_have_descriptors_beside_those_of_logins(tmp_path: Path) -> None:
+    """Clients that fill it take no descriptor that a login needs on its way to Duo."""
+    count = HttpProxySection.schema.connections
+    assert count is not None
+    assert count(made(tmp_path, HOST).settings) == 2 * MAX_CONNECTIONS

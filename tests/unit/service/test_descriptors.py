@@ -53,9 +53,10 @@ def test_a_limit_that_stays_too_low_is_said_with_what_follows(limits: Limits) ->
 
 @pytest.mark.parametrize("limits", [(1024, 4096)], indirect=True)
 def test_connections_beside_logins_are_counted(limits: Limits) -> None:
-    """Two for each client of LDAP: their descriptors are not those of logins."""
+    """Two for each client of LDAP and of [http_proxy]: their descriptors are not those of logins."""
     said = raise_descriptor_limit(10_000, 1_000)
-    assert "max_pending_logins=10000 with 1000 connections of LDAP (max_connections) needs 11512" in said
+    others = "1000 connections of LDAP (max_connections) and [http_proxy]"
+    assert f"max_pending_logins=10000 with {others} needs 11512" in said
     assert logins_that_fit(10_000, 1_000) == 4096 - 1_000 - 512
 
 
