@@ -88,6 +88,7 @@ PEERS: tuple[Peer, ...] = (
     Peer("ping", "iputils-ping", ("ping",)),
     Peer("tshark", "tshark", ("tshark",)),
     Peer("curl", "curl", ("curl",)),
+    Peer("haproxy", "haproxy", ("haproxy",), services=("haproxy.service",)),
     Peer("expect", "expect", ("expect",)),
     Peer("systemd", "systemd-sysv", files=("sbin/init",)),
     Peer("systemd-analyze", "systemd", ("systemd-analyze",)),
