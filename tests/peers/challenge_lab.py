@@ -11,7 +11,7 @@ from tests.peers.controls import Controls
 from tests.peers.ports import free_ports
 from tests.peers.proxy import start_proxy
 from tests.peers.sandbox import SandboxPorts, sandbox_sections
-from tests.peers.server import RunningServer
+from tests.peers.server import RunningServer, wait_until
 
 CHALLENGE, SECOND, CONCAT, DUO_ONLY = (
     "radius_server_challenge",
@@ -46,6 +46,18 @@ class ChallengeLab:
     def address(self, section: str) -> str:
         """`host:port` of a section, as radclient takes it."""
         return f"127.0.0.1:{self.ports[section]}"
+
+    def new_sms_code(self, user: str) -> str:
+        """Wait for the codes that a user is sent, and give the first."""
+        codes: list[str] = []
+
+        def sent() -> bool:
+            users = self.controls.call("/phone/state")["users"]
+            codes.extend(next(one["sms_codes"] for one in users if one["username"] == user))
+            return bool(codes)
+
+        wait_until(sent, f"codes for {user}")
+        return codes[0]
 
 
 @contextlib.contextmanager

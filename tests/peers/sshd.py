@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +27,12 @@ ASKPASS = """#!/bin/sh
 printf '%s\\n--\\n' "$1" >>"{folder}/prompts"
 number=$(($(cat "{folder}/count" 2>/dev/null || echo 0) + 1))
 echo "$number" >"{folder}/count"
+until [ "$(wc -l <"{folder}/answers")" -ge "$number" ] || [ -e "{folder}/no-more" ]; do sleep 0.1; done
 sed -n "${{number}}p" "{folder}/answers"
 """
+
+
+Answer = str | Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -54,33 +58,49 @@ class Sshd:
     folder: Path
     ssh: str
 
-    def login(self, name: str, answers: Sequence[str]) -> SshLogin:
+    def login(self, name: str, answers: Sequence[Answer]) -> SshLogin:
         """Log in once; `answers` are given to the prompts in turn.
 
         Args:
             name: of this login, for its files.
-            answers: password first.
+            answers: password first; what is called waits for something that the prompts before it brought about.
         """
         folder = self.folder / name
         folder.mkdir()
-        (folder / "answers").write_text("".join(f"{answer}\n" for answer in answers), "utf-8")
+        (folder / "answers").touch()
         askpass = folder / "askpass"
         askpass.write_text(ASKPASS.format(folder=folder), "utf-8")
         askpass.chmod(0o700)
         options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "NumberOfPasswordPrompts=1"]
         options += ["PreferredAuthentications=keyboard-interactive", "GlobalKnownHostsFile=/dev/null"]
         command = [self.ssh, "-F", "none", "-p", str(self.port), *[part for one in options for part in ("-o", one)]]
-        done = subprocess.run(
+        process = subprocess.Popen(
             [*command, f"{USER}@127.0.0.1"],
             env={**os.environ, "SSH_ASKPASS": str(askpass), "SSH_ASKPASS_REQUIRE": "force", "DISPLAY": "none"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=DEADLINE_S,
-            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
+        try:
+            type_answers(folder, answers)
+            _, said = process.communicate(timeout=DEADLINE_S)
+        finally:
+            process.kill()
+            process.wait()
         prompts = folder / "prompts"
         shown = prompts.read_text("utf-8").split("\n--\n")[:-1] if prompts.exists() else []
-        return SshLogin(done.returncode == 0, tuple(shown), done.stderr.decode("utf-8", "replace"))
+        return SshLogin(process.returncode == 0, tuple(shown), said.decode("utf-8", "replace"))
+
+
+def type_answers(folder: Path, answers: Sequence[Answer]) -> None:
+    """Give the answers to askpass, one line each; prompts after the last one get an empty line."""
+    try:
+        for answer in answers:
+            typed = answer if isinstance(answer, str) else answer()
+            with (folder / "answers").open("a", encoding="utf-8") as lines:
+                lines.write(f"{typed}\n")
+    finally:
+        (folder / "no-more").touch()
 
 
 @contextlib.contextmanager

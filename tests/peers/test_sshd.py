@@ -49,9 +49,25 @@ def test_push_phone_passcode_and_mended_passcode(sshd: MakeLab) -> None:
     mended = device.login("mended", [PASSWORD, "000000", "424242"])
     assert mended.accepted, mended.output
     assert "Incorrect passcode" in mended.prompts[2]
-    sms = device.login("sms", [PASSWORD, "sms", "push"])
-    assert sms.accepted, sms.output
+
+
+def test_codes_by_sms_and_then_one_of_them(sshd: MakeLab) -> None:
+    """sms sends codes and prompts again; a code of them lets in, once; so does a push after them."""
+    lab, device = sshd("push approve-after 0")
+    codes: list[str] = []
+
+    def a_code() -> str:
+        codes.append(lab.new_sms_code(USER))
+        return codes[0]
+
+    sms = device.login("sms", [PASSWORD, "sms", a_code])
+    assert sms.accepted, sms.output + lab.server.output()
     assert "Enter one of them." in sms.prompts[2]
+    assert lab.controls.asked(USER) == {"sms": 1, "passcode": 1}
+    again = device.login("again", [PASSWORD, *codes, *codes, *codes])
+    assert not again.accepted
+    assert "Incorrect passcode" in again.prompts[2]
+    assert device.login("push", [PASSWORD, "sms", "push"]).accepted
 
 
 def test_wrong_password_and_three_wrong_passcodes(sshd: MakeLab) -> None:
@@ -70,6 +86,18 @@ def test_a_denied_push(sshd: MakeLab) -> None:
     denied = device.login("denied", [PASSWORD, "push"])
     assert not denied.accepted
     assert len(denied.prompts) == 2
+
+
+def test_a_push_that_nobody_answers(sshd: MakeLab) -> None:
+    """sshd waits as long as Duo does; then it is the end of the login, and the next one is a login of its own."""
+    lab, device = sshd("push timeout 2")
+    unanswered = device.login("unanswered", [PASSWORD, "push"])
+    assert not unanswered.accepted
+    assert len(unanswered.prompts) == 2
+    assert lab.controls.asked(USER) == {"push": 1}
+    lab.server.wait_for_output(rf"user='{USER}' .*cause=factor-refused .*Duo says timeout")
+    assert not device.login("next", [PASSWORD, "push"]).accepted
+    assert lab.controls.asked(USER) == {"push": 2}
 
 
 def test_enrollment(sshd: MakeLab) -> None:
