@@ -23,18 +23,16 @@ from duoproxy.config.problems import Problem
 from duoproxy.config.render import completion, docs_page, options_text, sample
 from duoproxy.config.schema import SectionSchema
 from duoproxy.config.validate import Reach, check_configuration
-from duoproxy.errors import ConfigError
 from duoproxy.service.options import DEFAULT_CONFIG
+from duoproxy.tools.command_line import EXIT_PROBLEM, HELP, counted, give_up, installed_catalogue
 from duoproxy.tools.make_cert import MakeCertFault, make_certificate
 from duoproxy.tools.service_control import restart, start, stop
 from duoproxy.tools.status import status_command
 
-EXIT_PROBLEMS = 1
-
 _EPILOG = "Exit codes: 0 fine, 1 problems, 2 wrong usage."
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(epilog=_EPILOG, context_settings=HELP)
 @click.pass_context
 def main(context: click.Context) -> None:
     """Start and stop duoproxy, check and describe its configurations.
@@ -48,7 +46,7 @@ def main(context: click.Context) -> None:
       sudo authproxyctl restart               the service of this machine
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     if context.obj is None:
-        context.obj = _installed_catalogue
+        context.obj = installed_catalogue
 
 
 @main.command(epilog=_EPILOG)
@@ -74,7 +72,7 @@ def check(load_catalogue: Callable[[], Catalogue], file: Path, no_files: bool, a
             click.echo(str(problem))
         click.echo(_summary(file, errors, len(problems) - errors))
     if errors:
-        raise SystemExit(EXIT_PROBLEMS)
+        raise SystemExit(EXIT_PROBLEM)
 
 
 @main.command(epilog=_EPILOG)
@@ -110,7 +108,7 @@ def options(load_catalogue: Callable[[], Catalogue], section: str | None, as_jso
 @main.command("sample", epilog=_EPILOG)
 @click.pass_obj
 def sample_command(load_catalogue: Callable[[], Catalogue]) -> None:
-    """Print a commented configuration with every section and option.
+    """Print a commented configuration with every section and option (`options --json` has them for programs).
 
     \b
     Example:
@@ -129,7 +127,8 @@ def sample_command(load_catalogue: Callable[[], Catalogue]) -> None:
     default=Path(),
     help="Where the files go; without it the current folder.",
 )
-def make_cert(name: str, use_rsa: bool, days: int, folder: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the names of the files as one JSON object.")
+def make_cert(name: str, use_rsa: bool, days: int, folder: Path, as_json: bool) -> None:
     """Make a key and a self-signed certificate for [radius_server_eap].
 
     NAME is the DNS name or IP address that the clients are to check. NAME.key (mode 0600) and NAME.pem are written,
@@ -143,9 +142,9 @@ def make_cert(name: str, use_rsa: bool, days: int, folder: Path) -> None:
     try:
         made = make_certificate(name, folder, datetime.datetime.now(datetime.UTC), days=days, use_rsa=use_rsa)
     except MakeCertFault as fault:
-        click.echo(str(fault), err=True)
-        raise SystemExit(EXIT_PROBLEMS) from None
-    click.echo(f"certs={made.certificate}\npkey={made.key}")
+        give_up(str(fault))
+    files = {"certs": str(made.certificate), "pkey": str(made.key)}
+    click.echo(json.dumps(files) if as_json else "\n".join(f"{option}={path}" for option, path in files.items()))
 
 
 main.add_command(start)
@@ -154,28 +153,20 @@ main.add_command(restart)
 
 
 @main.command(epilog=_EPILOG)
-def version() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+def version(as_json: bool) -> None:
     """Print the version.
 
     \b
-    Example:
+    Examples:
       authproxyctl version
+      authproxyctl version --json | jq -r .version
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
-    click.echo(f"duoproxy {__version__}")
+    told = {"program": "duoproxy", "version": __version__}
+    click.echo(json.dumps(told) if as_json else " ".join(told.values()))
 
 
 main.add_command(status_command)
-
-
-def _installed_catalogue() -> Catalogue:
-    """Load the sections of this installation; they bring Twisted along, which `version` does not need."""
-    from duoproxy.sections.registry import load_registry
-
-    try:
-        return load_registry().catalogue
-    except ConfigError as error:
-        click.echo(str(error), err=True)
-        raise SystemExit(EXIT_PROBLEMS) from None
 
 
 def _find_schema(catalogue: Catalogue, written: str) -> SectionSchema:
@@ -200,14 +191,10 @@ def _list_of_sections(catalogue: Catalogue) -> str:
 
 
 def _summary(file: Path, errors: int, warnings: int) -> str:
-    counted = [_count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number]
+    found = [counted(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number]
     if errors:
-        return f"{file}: {', '.join(counted)}. The proxy would not start."
-    return f"{file}: fine{', ' + counted[0] if counted else ''}. The proxy would start with it."
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+        return f"{file}: {', '.join(found)}. The proxy would not start."
+    return f"{file}: fine{', ' + found[0] if found else ''}. The proxy would start with it."
 
 
 def _report(file: Path, problems: Sequence[Problem], errors: int) -> dict[str, Any]:

@@ -15,33 +15,24 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from duoproxy.service.options import DEFAULT_CONFIG, configuration_path
+from duoproxy.tools.command_line import EXIT_PROBLEM, HELP, takes_configuration, takes_json
 from duoproxy.tools.connectivity_report import Report
 from duoproxy.tools.connectivity_run import Audience, run_report
 from duoproxy.tools.result_files import write_replacing
 
 LOG_NAME: Final = "connectivity_tool.log"
-EXIT_PROBLEMS: Final = 1
 _CLEAR_LINE: Final = "\r\x1b[K"
 
 ResultT = TypeVar("ResultT")
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
     epilog="Exit codes: 0 no issues (there may be warnings), 1 problems, 2 wrong usage.",
 )
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    help="The configuration file.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-def main(file: Path, as_json: bool) -> None:
+@takes_configuration
+@takes_json
+def main(configuration: Path, as_json: bool) -> None:
     """Test the configuration, and that everything it leads to answers.
 
     Each section is tested: the directory (connection, TLS, service account, search base, groups), the RADIUS server
@@ -56,16 +47,15 @@ def main(file: Path, as_json: bool) -> None:
       authproxy_connectivity_tool -c ./authproxy.cfg
       authproxy_connectivity_tool --json | jq '.sections[].verdict'
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
-    path = configuration_path(str(file))
     shows_progress = sys.stderr.isatty() and not as_json
     audience = Audience() if as_json else _terminal(shows_progress)
-    report = run_in_reactor(lambda reactor: run_report(path, reactor=reactor, audience=audience))
+    report = run_in_reactor(lambda reactor: run_report(configuration, reactor=reactor, audience=audience))
     logged = log_report(report)
     if as_json:
         click.echo(json.dumps({**report.as_json(), "logged": logged}, indent=2, ensure_ascii=False))
     else:
         click.echo(f"\n{logged}")
-    raise SystemExit(0 if report.ok else EXIT_PROBLEMS)
+    raise SystemExit(0 if report.ok else EXIT_PROBLEM)
 
 
 def log_report(report: Report) -> str:

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from duoproxy.config.problems import Problem, Severity
 from duoproxy.sections.checks import CheckFinding, CheckLevel
+from duoproxy.tools.command_line import counted
 
 FIRST_LINE: Final = "Running the connectivity tool of duoproxy. This may take several minutes."
 RULE: Final = "-" * 29
@@ -166,13 +167,9 @@ def summary_lines(report: Report) -> list[str]:
     issues = report.issues
     if not issues:
         return [_info("SUMMARY"), _info("No issues detected")]
-    counted = [_count(report.errors, "error"), _count(report.warnings, "warning")]
-    detected = ", ".join(text for text in counted if text)
+    numbers = ((report.errors, "error"), (report.warnings, "warning"))
+    detected = ", ".join(counted(number, word) for number, word in numbers if number)
     return [_info("SUMMARY"), *map(finding_line, issues), _info(f"{detected} detected")]
-
-
-def _count(number: int, word: str) -> str:
-    return "" if number == 0 else f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _info(text: str) -> str:

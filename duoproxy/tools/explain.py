@@ -17,9 +17,9 @@ from duoproxy.errors import ConfigError
 from duoproxy.service.control_commands import MAX_EXPLAINED
 from duoproxy.service.control_messages import ControlFault
 from duoproxy.service.logs import LOG_NAME
-from duoproxy.service.options import DEFAULT_CONFIG, configuration_path
 from duoproxy.service.places import Places
 from duoproxy.tools.advice import NO_LOGIN, UNFINISHED, Advice, advice_for
+from duoproxy.tools.command_line import WIDE_HELP, give_up, takes_configuration, takes_json
 from duoproxy.tools.control_client import NoAnswer, ask
 from duoproxy.tools.durations import local_time
 from duoproxy.tools.log_reader import log_files, logins_in
@@ -33,20 +33,13 @@ Login = Mapping[str, Any]
 
 @click.command(
     epilog="Exit codes: 0 told, 1 no such login, 2 wrong usage, 4 neither service nor log could be read.",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=WIDE_HELP,
 )
 @click.argument("login_id", required=False)
 @click.option("-u", "--user", default="", help="The last login of this user, as the device names them; case aside.")
 @click.option("-n", "--last", type=click.IntRange(1, MAX_EXPLAINED), help="So many logins, the newest first.")
-@click.option(
-    "-c",
-    "--config",
-    "configuration",
-    type=click.Path(path_type=Path, readable=False),
-    default=DEFAULT_CONFIG,
-    help="The configuration file of the service; without it that of this installation.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@takes_configuration
+@takes_json
 def main(login_id: str | None, user: str, last: int | None, configuration: Path, as_json: bool) -> None:
     """Tell what happened to a login, and what to do about it.
 
@@ -61,17 +54,15 @@ def main(login_id: str | None, user: str, last: int | None, configuration: Path,
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     if bool(login_id) == bool(user or last):
         raise click.UsageError("Name a login id, or --user, or --last, such as: duoproxy-explain --user alice")
-    logins, problem = _found(Places(configuration_path(str(configuration))), login_id or "", user, last or 1)
+    logins, problem = _found(Places(configuration), login_id or "", user, last or 1)
     if not logins and problem:
-        click.echo(problem, err=True)
-        raise SystemExit(EXIT_UNREADABLE)
+        give_up(problem, EXIT_UNREADABLE)
     if as_json:
         click.echo(json.dumps({"logins": [{**login, **_advice_fields(login)} for login in logins]}, indent=2))
     elif logins:
         click.echo("\n".join(login_text(login) for login in logins), nl=False)
     if not logins:
-        click.echo(_nothing(login_id or "", user), err=True)
-        raise SystemExit(EXIT_NO_SUCH_LOGIN)
+        give_up(_nothing(login_id or "", user), EXIT_NO_SUCH_LOGIN)
 
 
 def _found(places: Places, login_id: str, user: str, last: int) -> tuple[Sequence[Login], str]:

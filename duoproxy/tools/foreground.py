@@ -11,30 +11,22 @@ import click
 
 from duoproxy import __version__
 from duoproxy.errors import DuoproxyError
-from duoproxy.service.options import DEFAULT_CONFIG, configuration_path
 from duoproxy.service.places import Places
+from duoproxy.tools.command_line import HELP, give_up, takes_configuration
 from duoproxy.tools.service_identity import identity_of_installation
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
     epilog="Exit codes: 0 stopped by SIGTERM or SIGINT, 1 it cannot start, 2 wrong usage.",
 )
 @click.version_option(__version__, message="duoproxy %(version)s")
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    help="The configuration file.",
-)
+@takes_configuration
 @click.option(
     "--user", default="", help="Who root becomes when the ports are taken; without it whom the installation names."
 )
 @click.option("--group", default="", help="The group of the logs; without it that of the log folder.")
-def main(file: Path, user: str, group: str) -> None:
+def main(configuration: Path, user: str, group: str) -> None:
     """Run the proxy in the foreground, until SIGTERM or SIGINT.
 
     Logs go where the configuration says: log_stdout=true for a container. A second signal ends it without waiting for
@@ -45,8 +37,7 @@ def main(file: Path, user: str, group: str) -> None:
       authproxy
       authproxy -c ./authproxy.cfg
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
-    path = configuration_path(str(file))
-    run_twistd(["-n", "--pidfile=", "duoauthproxy", "-c", str(path), *_identity(path, user, group)])
+    run_twistd(["-n", "--pidfile=", "duoauthproxy", "-c", str(configuration), *_identity(configuration, user, group)])
 
 
 def run_twistd(arguments: Sequence[str]) -> None:
@@ -67,6 +58,5 @@ def _identity(path: Path, user: str, group: str) -> list[str]:
     except DuoproxyError as fault:
         if not user:
             return []
-        click.echo(str(fault), err=True)
-        raise SystemExit(1) from None
+        give_up(str(fault))
     return ["--user", identity.user, "--group", identity.group]

@@ -21,6 +21,7 @@ from duoproxy.radius.authenticators import MessageAuthenticator
 from duoproxy.radius.dictionary import load_dictionary
 from duoproxy.radius.packet import Attribute, Code
 from duoproxy.secret import Secret
+from duoproxy.tools.command_line import WIDE_HELP, takes_json
 from duoproxy.tools.login_exchange import LoginCall, LoginEnd, LoginMethod, LoginResult, build_request, exchange
 
 PASSWORD_VARIABLE = "DUOPROXY_LOGIN_PASSWORD"
@@ -45,7 +46,7 @@ Answers = Callable[[str, bool], str | None]
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=WIDE_HELP,
     epilog="Exit status: 0 accepted, 1 rejected, 2 wrong usage, 3 no answer, 4 a reply that cannot be trusted or read, "
     "5 a challenge that was not answered, 130 interrupted.",
 )
@@ -93,7 +94,7 @@ Answers = Callable[[str, bool], str | None]
     help="Send the request without a Message-Authenticator, as old devices do: a test from a device's own address then "
     "does not teach the server (require_message_authenticator=auto) to insist on one.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@takes_json
 def main(
     user: str,
     password: str | None,
@@ -112,7 +113,13 @@ def main(
 
     Without options it talks to the sandbox that `make run` starts. When the server asks something (Access-Challenge),
     the answer is asked for and sent, until there is an end.
-    """
+
+    \b
+    Examples:
+      duoproxy-login --user ivan
+      duoproxy-login --user alice --server 10.1.2.20 --port 1812 --client-ip 192.0.2.7
+      duoproxy-login --user alice --answer push --json | jq .end
+    """  # noqa: D301 - \b is meant: click keeps the lines behind it
     try:
         if password is None:
             password = click.prompt(f"Password of {user}", hide_input=True, err=True)

@@ -14,9 +14,9 @@ from typing import Any, Final
 import click
 
 from duoproxy.service.control_messages import ControlFault
-from duoproxy.service.options import DEFAULT_CONFIG, configuration_path
 from duoproxy.service.places import Places
 from duoproxy.service.primary_only import DEFAULT_MINUTES, MAX_MINUTES, MIN_MINUTES
+from duoproxy.tools.command_line import WIDE_HELP, takes_configuration, takes_json
 from duoproxy.tools.control_client import Absence, NoAnswer, ask
 from duoproxy.tools.durations import in_words, local_time
 
@@ -26,15 +26,8 @@ EXIT_UNKNOWN: Final = 4
 _EPILOG = "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the service is not running, 4 it could not be asked."
 
 
-@click.group(epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option(
-    "-c",
-    "--config",
-    "configuration",
-    type=click.Path(path_type=Path, readable=False),
-    default=DEFAULT_CONFIG,
-    help="The configuration file of the service; without it that of this installation.",
-)
+@click.group(epilog=_EPILOG, context_settings=WIDE_HELP)
+@takes_configuration
 @click.pass_context
 def main(context: click.Context, configuration: Path) -> None:
     """Let a password be enough for a while, when Duo is known to be away.
@@ -47,7 +40,7 @@ def main(context: click.Context, configuration: Path) -> None:
       authproxy_primary_only status
       authproxy_primary_only stop
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
-    context.obj = Places(configuration_path(str(configuration)))
+    context.obj = Places(configuration)
 
 
 @main.command(epilog=_EPILOG)
@@ -58,7 +51,7 @@ def main(context: click.Context, configuration: Path) -> None:
     show_default=True,
     help="After so long it ends by itself.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@takes_json
 @click.pass_obj
 def start(places: Places, minutes: int, as_json: bool) -> None:
     """Begin now, or begin anew with other minutes.
@@ -71,7 +64,7 @@ def start(places: Places, minutes: int, as_json: bool) -> None:
 
 
 @main.command(epilog=_EPILOG)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@takes_json
 @click.pass_obj
 def stop(places: Places, as_json: bool) -> None:
     """End it now: logins need both factors again.
@@ -84,7 +77,7 @@ def stop(places: Places, as_json: bool) -> None:
 
 
 @main.command(epilog=_EPILOG)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@takes_json
 @click.pass_obj
 def status(places: Places, as_json: bool) -> None:
     """Say whether it is on, and for how long.

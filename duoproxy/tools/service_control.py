@@ -19,6 +19,7 @@ from attrs import asdict, frozen
 from duoproxy.config.catalogue import Catalogue
 from duoproxy.config.validate import Reach, check_configuration
 from duoproxy.service.options import DEFAULT_CONFIG, configuration_path
+from duoproxy.tools.command_line import takes_configuration
 from duoproxy.tools.service_daemon import Daemon
 from duoproxy.tools.service_process import find_service
 from duoproxy.tools.systemd import UNIT, Systemd, find_systemd
@@ -116,17 +117,17 @@ class Controls:
         return self._done(action, False, message)
 
 
-def make_controls(file: Path, user: str = "", group: str = "") -> Controls:
+def make_controls(configuration: Path, user: str = "", group: str = "") -> Controls:
     """Find out who starts and stops the service of a configuration file.
 
     Args:
-        file: the configuration; systemd's unit has that of the installation, so another one is started without it.
+        configuration: the file, absolute; another one than that of the installation is started without systemd, whose
+            unit has that.
         user: who the service is to be, when root starts it without systemd.
         group: likewise its group.
     """
-    path = configuration_path(str(file))
-    systemd = find_systemd() if path == configuration_path(DEFAULT_CONFIG) else None
-    return Controls(Daemon(path, user, group), systemd)
+    systemd = find_systemd() if configuration == configuration_path(DEFAULT_CONFIG) else None
+    return Controls(Daemon(configuration, user, group), systemd)
 
 
 # ── commands ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -134,22 +135,8 @@ def make_controls(file: Path, user: str = "", group: str = "") -> Controls:
 
 def _shared(command: Command) -> Command:
     """The options that all three have."""
-    for option in (
-        click.option(
-            "--json", "as_json", is_flag=True, help="Print what became of it as one JSON object, and no report."
-        ),
-        click.option(
-            "-c",
-            "--config",
-            "file",
-            type=click.Path(path_type=Path),
-            default=DEFAULT_CONFIG,
-            show_default=True,
-            help="The configuration file; its folder says where process id and logs are.",
-        ),
-    ):
-        command = option(command)
-    return command
+    help_of_json = "Print what became of it as one JSON object, and no report."
+    return takes_configuration(click.option("--json", "as_json", is_flag=True, help=help_of_json)(command))
 
 
 def _of_start(command: Command) -> Command:
@@ -167,7 +154,9 @@ def _of_start(command: Command) -> Command:
 @_shared
 @_of_start
 @click.pass_obj
-def start(load_catalogue: LoadCatalogue, file: Path, as_json: bool, user: str, group: str, no_report: bool) -> None:
+def start(
+    load_catalogue: LoadCatalogue, configuration: Path, as_json: bool, user: str, group: str, no_report: bool
+) -> None:
     """Start the proxy, and wait until it is ready.
 
     First the configuration is checked: the first problem is printed, and nothing is started. Then the connectivity
@@ -180,16 +169,16 @@ def start(load_catalogue: LoadCatalogue, file: Path, as_json: bool, user: str, g
       authproxyctl start --no-report
       authproxyctl start -c ./conf/authproxy.cfg --user duo --group duo
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
-    controls = make_controls(file, user, group)
+    controls = make_controls(configuration, user, group)
     if controls.is_running():
         _end(controls.already("start", "The proxy runs already."), as_json)
-    _end(_start(controls, load_catalogue, file, as_json or no_report), as_json)
+    _end(_start(controls, load_catalogue, configuration, as_json or no_report), as_json)
 
 
 @click.command(epilog=_EPILOG)
 @_shared
 @click.option("--now", is_flag=True, help="Do not wait for pending logins: they are rejected.")
-def stop(file: Path, as_json: bool, now: bool) -> None:
+def stop(configuration: Path, as_json: bool, now: bool) -> None:
     """Stop the proxy, and wait until it has ended.
 
     No new logins begin, so that devices go to another proxy; pending ones have shutdown_grace seconds to end, the
@@ -200,7 +189,7 @@ def stop(file: Path, as_json: bool, now: bool) -> None:
       authproxyctl stop
       authproxyctl stop --now
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
-    controls = make_controls(file)
+    controls = make_controls(configuration)
     if not controls.is_running():
         _end(controls.already("stop", "The proxy does not run."), as_json)
     _end(controls.stop(now), as_json)
@@ -212,7 +201,7 @@ def stop(file: Path, as_json: bool, now: bool) -> None:
 @click.option("--now", is_flag=True, help="Do not wait for pending logins: they are rejected.")
 @click.pass_obj
 def restart(
-    load_catalogue: LoadCatalogue, file: Path, as_json: bool, user: str, group: str, no_report: bool, now: bool
+    load_catalogue: LoadCatalogue, configuration: Path, as_json: bool, user: str, group: str, no_report: bool, now: bool
 ) -> None:
     """Stop the proxy and start it with the configuration as it is now.
 
@@ -223,7 +212,7 @@ def restart(
       authproxyctl restart
       authproxyctl restart --now --no-report
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
-    controls = make_controls(file, user, group)
+    controls = make_controls(configuration, user, group)
     problem = controls.first_problem(load_catalogue)
     if problem:
         _end(controls.refused("restart", f"Nothing was changed. {problem}"), as_json)
@@ -231,7 +220,7 @@ def restart(
         stopped = controls.stop(now)
         if not stopped.ok:
             _end(stopped, as_json)
-    _end(_start(controls, load_catalogue, file, as_json or no_report, "restart"), as_json)
+    _end(_start(controls, load_catalogue, configuration, as_json or no_report, "restart"), as_json)
 
 
 def print_connectivity_report(file: Path) -> None:

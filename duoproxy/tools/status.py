@@ -11,8 +11,8 @@ import click
 
 from duoproxy.errors import DuoproxyError
 from duoproxy.service.control_messages import ControlFault
-from duoproxy.service.options import DEFAULT_CONFIG, configuration_path
 from duoproxy.service.places import Places
+from duoproxy.tools.command_line import HELP, takes_configuration, takes_json
 from duoproxy.tools.control_client import Absence, NoAnswer, ask
 from duoproxy.tools.durations import in_words, local_time
 
@@ -31,17 +31,10 @@ _KNOWN = frozenset(
 @click.command(
     "status",
     epilog="Exit codes: 0 running, 2 wrong usage, 3 not running, 4 unknown.",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
 )
-@click.option(
-    "-c",
-    "--config",
-    "configuration",
-    type=click.Path(path_type=Path, readable=False),
-    default=DEFAULT_CONFIG,
-    help="The configuration file of the service; without it that of this installation.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+@takes_configuration
+@takes_json
 def status_command(configuration: Path, as_json: bool) -> None:
     """Say how the running service is doing: listeners, servers, Duo, logins, certificates, and what is to do.
 
@@ -51,7 +44,7 @@ def status_command(configuration: Path, as_json: bool) -> None:
       authproxyctl status --json | jq .sections
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     try:
-        told = ask(Places(configuration_path(str(configuration))), "status")
+        told = ask(Places(configuration), "status")
     except (NoAnswer, ControlFault) as fault:
         _say_absent(fault, as_json)
     else:

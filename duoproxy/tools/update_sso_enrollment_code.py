@@ -10,6 +10,8 @@ import sys
 
 import click
 
+from duoproxy.tools.command_line import HELP
+
 NOT_THERE = 3
 """Exit status: what is asked for does not exist in this program. Nothing was changed."""
 
@@ -21,11 +23,16 @@ machine. RADIUS and LDAP logins do not need it."""
 
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
     epilog=f"Exit status: always {NOT_THERE} (2: wrong usage), since there is no [sso] to enroll.",
 )
 @click.argument("code")
 def main(code: str) -> None:
-    """Say what this command was, and that there is no [sso] here. CODE is not used."""
+    """Say what this command was, and that there is no [sso] here. CODE is not used.
+
+    \b
+    Example:
+      authproxy_update_sso_enrollment_code CODE
+    """  # noqa: D301 - \b is meant: click keeps the lines behind it
     click.echo(_EXPLANATION, err=True)
     sys.exit(NOT_THERE)
