@@ -21,12 +21,12 @@ from duoproxy.login.duo_stage import (
     judge,
     look_up,
     or_end,
-    put,
+    put_counted,
     stage_event,
 )
 from duoproxy.login.ends import reject
 from duoproxy.login.factors import AppendMode, TypedFactor
-from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER, OpenQuestions
+from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.login.outcome import Cause, Outcome, PrimaryQuestion
 from duoproxy.login.parties import LoginTools, PrimaryAuthenticator, SecondFactor, SecondFactorLogin
 from duoproxy.login.password_stage import Checked, PasswordStage, ProvenPassword
@@ -295,13 +295,8 @@ class Dialogue:
         return self._judged(asked, query, answer)
 
     async def _put(self, asked: _Asked, query: AuthQuery) -> AuthAnswer | Outcome:
-        if not self._open_questions.begin(query):
-            detail = f"{MAX_QUESTIONS_OF_USER} pushes or calls to this user wait for an answer already."
-            return reject(Cause.TOO_MANY_QUESTIONS, detail=detail, factor=query.factor.value)
-        try:
-            return await or_end(self._policy, put(query, asked.login, self._tools), asked_before=self._duo_has_judged)
-        finally:
-            self._open_questions.end(query)
+        asking = put_counted(query, asked.login, self._tools, self._open_questions)
+        return await or_end(self._policy, asking, asked_before=self._duo_has_judged)
 
     def _judged(self, asked: _Asked, query: AuthQuery, answer: AuthAnswer) -> Step:
         outcome = judge(query, answer)

@@ -66,7 +66,15 @@ class RadiusLogins(LoginShell):
         return self._reply(outcome, login_id, isinstance(request.credential, PasswordProof))
 
     async def _run(self, request: LoginRequest) -> Outcome:
-        return await run_login(request, self._settings.policy, self._primary, self._second_factor, self._tools(request))
+        settings, tools = self._settings, self._tools(request)
+        return await run_login(
+            request,
+            settings.policy,
+            self._primary,
+            self._second_factor,
+            tools,
+            open_questions=self._open_questions,
+        )
 
     def _login_request(self, received: ReceivedRequest, login_id: str) -> LoginRequest | Reply:
         """Read a login; a request that is none gets a reply at once."""

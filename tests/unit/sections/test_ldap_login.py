@@ -233,6 +233,7 @@ def test_only_words_about_the_user_are_invalid_credentials() -> None:
         Cause.PRIMARY_UNREACHABLE,
         Cause.FAILMODE_SECURE,
         Cause.PRIMARY_ONLY_REFUSED,
+        Cause.TOO_MANY_QUESTIONS,
         Cause.DUO_REFUSED_US,
         Cause.ANSWER_LOST,
         Cause.SHUTDOWN,
@@ -254,6 +255,52 @@ def test_events_name_the_entry() -> None:
     door = Door()
     door.bind("alice@corp.example")
     assert [(event["dn"], event["username"]) for event in door.events] == [(ALICE, "alice")] * 2
+
+
+@define
+class RingingPhones:
+    """A Duo whose users do not answer."""
+
+    duo: FakeSecondFactor
+    asked: list[AuthQuery] = field(factory=list)
+    ringing: list[Deferred[AuthAnswer]] = field(factory=list)
+
+    def begin_login(self) -> SecondFactorLogin:
+        return self
+
+    async def preauth(self, username: str, client_ip: str | None) -> Preauth:
+        return await self.duo.preauth(username, client_ip)
+
+    async def authenticate(self, query: AuthQuery) -> AuthAnswer:
+        if query.passcode is not None:
+            return await self.duo.authenticate(query)
+        self.asked.append(query)
+        self.ringing.append(Deferred())
+        return await self.ringing[-1]
+
+
+def test_one_password_rings_at_most_eight_telephones_at_once() -> None:
+    """The ninth bind is busy; a passcode is checked all the same, and whoever leaves gives the place back."""
+    door = Door()
+    phones = RingingPhones(door.duo)
+    door.logins._second_factor = phones
+
+    def begin(password: str = "right") -> Deferred[BindVerdict]:
+        attempt = FakeAttempt(BindRequest(3, ALICE.encode(), Secret(password)), door.passwords)
+        return Deferred.fromCoroutine(door.logins.judge(cast(BindAttempt, attempt)))
+
+    waiting = [begin() for _ in range(8)]
+    verdict = run_now(door.logins.judge(cast(BindAttempt, _attempt_of(door))))
+    assert (verdict.accepted, verdict.code, len(phones.asked)) == (False, 51, 8)
+    assert run_now(door.logins.judge(cast(BindAttempt, _attempt_of(door, "right,123456")))).accepted
+    waiting[0].addErrback(lambda failure: failure.trap(CancelledError))
+    waiting[0].cancel()
+    begin()
+    assert len(phones.asked) == 9
+
+
+def _attempt_of(door: Door, password: str = "right") -> FakeAttempt:
+    return FakeAttempt(BindRequest(3, ALICE.encode(), Secret(password)), door.passwords)
 
 
 # ── append mode ──────────────────────────────────────────────────────────────────────────────────────────────────
