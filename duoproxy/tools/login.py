@@ -118,7 +118,7 @@ def main(
     Examples:
       duoproxy-login --user ivan
       duoproxy-login --user alice --server 10.1.2.20 --port 1812 --client-ip 192.0.2.7
-      duoproxy-login --user alice --answer push --json | jq .end
+      duoproxy-login --user alice --answer push --json | jq .result
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     try:
         if password is None:

@@ -6,35 +6,23 @@ Exit codes: 0 written, 1 it cannot be written, 2 wrong usage. Reference: §3.
 from __future__ import annotations
 
 import datetime
+import json
 import os
-import sys
 from pathlib import Path
-from typing import Final, NoReturn
 
 import click
 
-from duoproxy.errors import ConfigError
-from duoproxy.service.options import DEFAULT_CONFIG, configuration_path
+from duoproxy.tools.command_line import HELP, give_up, installed_catalogue, takes_configuration, takes_json
 from duoproxy.tools.connectivity import run_in_reactor
 from duoproxy.tools.connectivity_run import Audience, run_report, with_credentials
 from duoproxy.tools.support_bundle import SupportFault, subject_of, write_bundle
 
-EXIT_PROBLEM: Final = 1
-
 
 @click.command(
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=HELP,
     epilog="Exit codes: 0 written, 1 it cannot be written, 2 wrong usage.",
 )
-@click.option(
-    "-c",
-    "--config",
-    "file",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    help="The configuration file.",
-)
+@takes_configuration
 @click.option(
     "-o",
     "--output",
@@ -43,7 +31,8 @@ EXIT_PROBLEM: Final = 1
     help="Where the zip goes: a folder, or the name of a new file. Without it: the current folder.",
 )
 @click.option("--no-connectivity", is_flag=True, help="Do not test the connectivity, which can take minutes.")
-def main(file: Path, output: Path, no_connectivity: bool) -> None:
+@takes_json
+def main(configuration: Path, output: Path, no_connectivity: bool, as_json: bool) -> None:
     """Gather what others need to help into one zip.
 
     In it: the ends of the logs, the configuration with every secret masked, the connectivity report, what the running
@@ -55,29 +44,22 @@ def main(file: Path, output: Path, no_connectivity: bool) -> None:
       authproxy_support
       authproxy_support -o /root
       authproxy_support --no-connectivity -o case-1234.zip
+      authproxy_support --json | jq -r .file
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
-    from duoproxy.sections.registry import load_registry
-
-    path = configuration_path(str(file))
     now = datetime.datetime.now(datetime.UTC)
     target = output / f"duoauthproxy-support-{now:%Y%m%d-%H%M%S}.zip" if output.is_dir() else output
-    try:
-        catalogue = load_registry().catalogue
-    except ConfigError as fault:
-        _give_up(str(fault))
+    catalogue = installed_catalogue()
     report = None
     if not no_connectivity:
         click.echo("Testing the connectivity, which may take some minutes …", err=True)
-        report = run_in_reactor(lambda reactor: run_report(path, reactor=reactor, audience=Audience()))
-    subject = subject_of(path, catalogue, with_credentials(os.environ))
+        report = run_in_reactor(lambda reactor: run_report(configuration, reactor=reactor, audience=Audience()))
+    subject = subject_of(configuration, catalogue, with_credentials(os.environ))
     try:
         names = write_bundle(target, subject, report, f"{now:%Y-%m-%d %H:%M:%S} UTC")
     except SupportFault as fault:
-        _give_up(str(fault))
+        give_up(str(fault))
+    if as_json:
+        click.echo(json.dumps({"file": str(target), "holds": list(names)}, indent=2))
+        return
     click.echo(f"{target} was written, with {', '.join(names)}.")
     click.echo("It holds names of users, addresses and host names, and no secrets. Look at it before you give it away.")
-
-
-def _give_up(sentence: str) -> NoReturn:
-    click.echo(sentence, err=True)
-    sys.exit(EXIT_PROBLEM)

@@ -149,8 +149,9 @@ def test_sample_can_be_checked(tmp_path: Path) -> None:
 
 
 def test_version_is_printed() -> None:
-    """One line."""
+    """One line; or as JSON."""
     assert run("version").output == f"duoproxy {__version__}\n"
+    assert json.loads(run("version", "--json").output) == {"program": "duoproxy", "version": __version__}
 
 
 @pytest.mark.parametrize("arguments", [["chek"], ["check", "a", "b"], ["check", "--jsn"]])
@@ -208,3 +209,13 @@ def test_make_cert_that_cannot_exits_1_with_a_sentence(tmp_path: Path) -> None:
     result = run("make-cert", "--folder", tmp_path, "radius.example.com")
     assert result.exit_code == 1
     assert "radius.example.com.pem is there already and is never overwritten." in result.output
+
+
+def test_make_cert_as_json(tmp_path: Path) -> None:
+    """The two options with their files; where there are none the problem, on standard output too."""
+    made = run("make-cert", "--json", "--folder", tmp_path, "radius.example.com")
+    stem = f"{tmp_path}/radius.example.com"
+    assert json.loads(made.stdout) == {"certs": f"{stem}.pem", "pkey": f"{stem}.key"}
+    again = run("make-cert", "--json", "--folder", tmp_path, "radius.example.com")
+    assert (again.exit_code, again.stderr) == (1, "")
+    assert json.loads(again.stdout)["problem"].startswith(f"{stem}.pem is there already and is never overwritten.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -276,6 +277,33 @@ def test_a_key_of_a_credential_is_used_and_not_rotated(file: Path, tmp_path: Pat
     result = CliRunner().invoke(main, ["-c", str(file), "--rotate-key", "-y"], env=environment)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"The key is the systemd credential {credential}, which this tool cannot write.")
+
+
+def test_everything_as_json(file: Path) -> None:
+    """One object on standard output for each job, and for what cannot be; nobody is asked."""
+    value = json.loads(run(file, "--json", typed="hunter2\n").stdout)["protected"]
+    assert opened(file, value) == "hunter2"
+    changed = json.loads(run(file, "--json", "--whole-config", "--yes").stdout)
+    assert changed["file"] == str(file)
+    assert [(one["line"], one["section"], one["option"], one["becomes"]) for one in changed["changed"]] == [
+        (6, "radius_client", "secret", "secret_protected"),
+        (8, "radius_client", "secret_2", "secret_protected_2"),
+        (13, "radius_server_auto", "skey", "skey_protected"),
+        (16, "radius_server_auto", "radius_secret_1", "radius_secret_protected_1"),
+    ]
+    assert json.loads(run(file, "--json", "--whole-config", "--yes").stdout)["changed"] == []
+    assert json.loads(run(file, "--json", "--rotate-key", "--yes").stdout) == {"file": str(file), "rotated": 4}
+    empty = run(file, "--json", typed="\n")
+    assert (empty.exit_code, json.loads(empty.stdout), empty.stderr) == (
+        1,
+        {"problem": "A secret has 1 to 4096 bytes. Nothing was encrypted."},
+        "",
+    )
+    before = file.read_bytes()
+    for job in ("--whole-config", "--rotate-key"):
+        asked = run(file, "--json", job)
+        assert (asked.exit_code, "add --yes" in asked.stderr) == (2, True)
+    assert file.read_bytes() == before
 
 
 def test_wrong_usage_has_a_status_of_its_own(file: Path) -> None:

@@ -187,6 +187,21 @@ def test_the_zip_is_for_who_made_it_and_named_after_the_moment(installed: Path) 
     )
 
 
+def test_what_was_written_as_json(installed: Path) -> None:
+    """The file and what is in it; or why there is none."""
+    result = run(installed, "--json")
+    [file] = (installed / "out").iterdir()
+    assert json.loads(result.stdout) == {
+        "file": str(file),
+        "holds": ["README.txt", "configuration.txt", "status.json", "service.txt", "system.txt", "versions.txt"],
+    }
+    again = run(installed, "--json", "-o", str(file))
+    assert (again.exit_code, again.stderr) == (1, "")
+    assert json.loads(again.stdout) == {
+        "problem": f"{file} cannot be written (File exists). Name another file with -o."
+    }
+
+
 def test_the_configuration_is_shown_with_its_problems(installed: Path) -> None:
     """As it is read, masked; comments are left out."""
     run(installed)
