@@ -151,9 +151,10 @@ class Requests:
             if message is None:
                 break
             message_id, tag, _, _, behind = message
-            client_id, request = self.in_flight.get(message_id, (-1, 0))
-            if client_id != message_id or behind - at > max_message_bytes:
+            asked = self.in_flight.get(message_id)
+            if asked is None or asked[0] != message_id or behind - at > max_message_bytes:
                 break
+            request = asked[1]
             if tag == FINAL_RESPONSE[request]:
                 del self.in_flight[message_id], self.upstream_ids[message_id]
                 at = behind

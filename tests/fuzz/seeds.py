@@ -19,6 +19,7 @@ from duoproxy.radius.authenticators import encode_reply, encode_request
 from duoproxy.radius.hiding import encrypt_salted, hide_password
 from duoproxy.radius.packet import Attribute, Code, encode_attributes
 from tests.fuzz.targets import challenge_answers, radius_relay
+from tests.unit.ldap import relay_kit
 from tests.unit.radius import vectors
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
@@ -264,6 +265,21 @@ def _search() -> bytes:
     return bytes(pureldap.LDAPMessage(asked, id=3).toWire())
 
 
+def _runs() -> dict[str, bytes]:
+    """Requests of a bound client, and answers; the first octet says which, and how they are cut."""
+    asked = relay_kit.search(9) + relay_kit.modify(10) + relay_kit.search(200)
+    controlled = relay_kit.message(201, relay_kit.tlv(0x4A, b"dc=x"), relay_kit.tlv(0xA0, b"0\0"))
+    entries = relay_kit.entry(2) * 3 + relay_kit.entry(3)
+    done = relay_kit.done(2)
+    return {
+        "asked": b"\0" + asked + asked[:9],
+        "bind": b"\x14" + asked + controlled + relay_kit.bind(202) + asked,
+        "entries": b"\1" + entries + done,
+        "cut": b"\x0f" + entries + done + entries,
+        "negative": b"\1" + entries + bytes.fromhex("3005 0201ff 6400"),
+    }
+
+
 def _relayed() -> dict[str, bytes]:
     """Conversations of a client and a directory, each in one stream."""
     bind = bytes.fromhex("3013020101600e0201030404636e3d618003707764")
@@ -318,6 +334,7 @@ def _ldap() -> Seeds:
             "refused": bytes.fromhex("3011020101610c0a013104000405746573742e"),
         },
         "ldap_relay": _relayed(),
+        "ldap_runs": _runs(),
         "ldap_ntlm": {
             "challenge": b"\1NTLMSSP\0" + challenge,
             "sealed": b"\1\1\0\0\0" + bytes(12) + b"sealed",

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
-
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from duoproxy.ldap.framing import FramingError, MessageFramer, peek_message
+from duoproxy.ldap.framing import peek_message
 from duoproxy.ldap.messages import CANCEL, START_TLS
 from duoproxy.ldap.relay import Relay
-from duoproxy.ldap.relay_actions import Action, BeginTls, ToClient, ToServer
+from duoproxy.ldap.relay_actions import ToClient, ToServer
 from duoproxy.ldap.relay_policy import RelayPolicy
 from duoproxy.ldap.relay_requests import MAX_OWN_ID
 from duoproxy.secret import Secret
 from tests.property.ldap.test_framing import elements
-from tests.unit.ldap.relay_kit import abandon, bind, bound, cancel, done, entry, message, modify, search, tlv
+from tests.relay_runs import LIMIT, bound_relay, in_runs, knows, one_by_one
+from tests.unit.ldap.relay_kit import abandon, bind, bound, cancel, done, entry, message, search, tlv
 
-LIMIT = 90
 REQUEST_TAGS = (0x63, 0x63, 0x63, 0x66, 0x68, 0x4A, 0x6C, 0x6E, 0x77, 0x60, 0x50, 0x42, 0x61, 0x7F, 0x30)
 ANSWER_TAGS = (0x64, 0x64, 0x64, 0x65, 0x73, 0x79, 0x67, 0x69, 0x6B, 0x6D, 0x6F, 0x78, 0x61, 0x63)
-
-Pass = Callable[[Relay, bytes, int], int]
-Take = Callable[[Relay, bytes], list[Action]]
 
 odd_ids = st.sampled_from([0, 1, 3, 127, 128, 0x7FFF, MAX_OWN_ID, MAX_OWN_ID + 1, 2**31 - 1, 2**31, 2**40])
 odd_octets = st.sampled_from(
@@ -93,83 +87,10 @@ def answers(draw) -> bytes:
 
 cut_points = st.lists(st.integers(0, 10_000), max_size=6)
 
-SCOPE_IN_CONTROLS = bytes.fromhex("300f 020109 6302 0405 a006 000000 0a0100".replace(" ", ""))
+SCOPE_IN_CONTROLS = bytes.fromhex("300f 020109 6302 0405 a006 000000 0a0100")
 """The base of this search is longer than the search, so that its scope would stand in what are its controls."""
 TOO_LONG = message(9, tlv(0x63, tlv(4), tlv(10, b"\0"), tlv(4, bytes(LIMIT))))
 LONG_ENTRY = message(3, tlv(0x64, bytes(LIMIT)))
-
-
-def bound_relay() -> Relay:
-    relay = Relay(RelayPolicy(allow_unlimited_binds=True, offers_tls=True))
-    relay.from_client(bind(1))
-    relay.send_bind(b"cn=a", Secret(b"pw"))
-    relay.from_server(bound(1))
-    relay.accept_bind()
-    for number in range(2, 7):
-        relay.from_client(search(number))
-    for number in range(7, 9):
-        relay.from_client(modify(number))
-    return relay
-
-
-def one_by_one(relay: Relay, stream: bytes, take: Take) -> list[object]:
-    """What the machine says when it sees each message by itself, and how the stream breaks."""
-    said: list[object] = []
-    try:
-        found, broken = MessageFramer(LIMIT).feed(stream), ""
-    except FramingError as fault:
-        found, broken = list(fault.messages), str(fault)
-    for octets in found:
-        actions = take(relay, octets)
-        said += actions
-        if any(isinstance(action, BeginTls) for action in actions):
-            return joined(said)
-    return joined([*said, broken])
-
-
-def in_runs(relay: Relay, stream: bytes, cuts: list[int], pass_on: Pass, take: Take, made: type) -> list[object]:
-    """The same as a connection has it: in pieces, and what goes on as it is in runs."""
-    said: list[object] = []
-    framer = MessageFramer(LIMIT)
-    edges = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
-    for begin, end in pairwise(edges):
-        data = framer.gather(stream[begin:end])
-        passed = pass_on(relay, data, LIMIT)
-        said.append(made(data[:passed]))
-        try:
-            found, broken = framer.feed(data[passed:]) if passed < len(data) else [], ""
-        except FramingError as fault:
-            found, broken = list(fault.messages), str(fault)
-        for octets in found:
-            actions = take(relay, octets)
-            said += actions
-            if any(isinstance(action, BeginTls) for action in actions):
-                return joined(said)
-        if broken:
-            return joined([*said, broken])
-    return joined([*said, ""])
-
-
-def joined(said: list[object]) -> list[object]:
-    """Neighbours with octets for the same side as one."""
-    result: list[object] = []
-    for action in said:
-        last = result[-1] if result else None
-        if isinstance(action, ToClient | ToServer) and not action.octets:
-            continue
-        if isinstance(action, ToClient) and isinstance(last, ToClient):
-            result[-1] = ToClient(last.octets + action.octets)
-        elif isinstance(action, ToServer) and isinstance(last, ToServer):
-            result[-1] = ToServer(last.octets + action.octets)
-        else:
-            result.append(action)
-    return result
-
-
-def knows(relay: Relay) -> tuple[object, ...]:
-    """What the machine will go by."""
-    asked = relay._requests
-    return relay.phase, asked.in_flight, asked.upstream_ids, asked._highest_own, asked._highest_replaced
 
 
 @settings(max_examples=300, deadline=None)
@@ -197,6 +118,7 @@ def test_requests_in_runs_are_the_same_as_one_by_one(stream: bytes, cuts: list[i
 @example(stream=LONG_ENTRY, cuts=[])
 @example(stream=entry(3) + b"\x31" + entry(3)[1:], cuts=[])
 @example(stream=entry(7) + entry(2), cuts=[])
+@example(stream=entry(2) + bytes.fromhex("3005 0201ff 6400"), cuts=[])
 def test_answers_in_runs_are_the_same_as_one_by_one(stream: bytes, cuts: list[int]) -> None:
     """Every answer finds its request, and what was not asked ends the connection, however the stream is cut."""
     runs, single = bound_relay(), bound_relay()
