@@ -2,7 +2,8 @@
 
 One address may have at most half of what the others leave free, so that whoever opens many leaves room for the next.
 The addresses of one IPv6 network (/64) are counted together first, for a machine gives itself as many of them as it
-likes; of what such a network may have, each address of it has its share.
+likes; of what such a network may have, each address of it has its share. When there is no room at all, whoever has
+fewer connections than another one can have a place of that one.
 """
 
 from __future__ import annotations
@@ -41,10 +42,22 @@ class FairShare:
             free = _share(own, free) - own
             if free <= 0:
                 return False
-        for holder in _holders(address):
-            self._of[holder] += 1
-        self._count += 1
+        self._take(address)
         return True
+
+    def hand_over(self, address: str) -> str | None:
+        """Count one more of `address` in the place of another one, when there is room for none.
+
+        Returns:
+            the address that has most, and one less from now on: of its connections one has to go (no `leave` for it);
+            None: nothing was counted, for there is room, or nobody has more than `address` would have.
+        """
+        most = max((holder for holder in self._of if isinstance(holder, str)), key=self._of.__getitem__, default=None)
+        if most is None or self._count < self.limit or self._of[most] <= self._of[address] + 1:
+            return None
+        self.leave(most)
+        self._take(address)
+        return most
 
     def leave(self, address: str) -> None:
         """Count one less; for each `admit` that said yes, once."""
@@ -53,6 +66,11 @@ class FairShare:
             self._of[holder] -= 1
             if not self._of[holder]:
                 del self._of[holder]
+
+    def _take(self, address: str) -> None:
+        for holder in _holders(address):
+            self._of[holder] += 1
+        self._count += 1
 
 
 def _share(own: int, free: int) -> int:

@@ -126,11 +126,24 @@ class HttpProxy(Factory):
         if not self.rules.may_use(address):
             self.refused(address, "stranger", "its address may not use this proxy; client_ip names those that may")
             return None
-        if not self.share.admit(address):
+        if not (self.share.admit(address) or self._makes_room(address)):
             what = f"it has its share of the {MAX_CONNECTIONS} connections that this proxy serves"
             self.refused(address, "full", what)
             return None
         return ClientConnection(self, address)
+
+    def _makes_room(self, address: str) -> bool:
+        """Give `address` a place of the client that has most; of its connections the one that is silent longest ends.
+
+        Who fills this proxy must not keep servers from Duo: with failmode=safe they would let in without it.
+        """
+        giver = self.share.hand_over(address)
+        if giver is None:
+            return False
+        victim = min((one for one in self.connections if one.holds_place_of(giver)), key=lambda one: one.moved_at)
+        victim.give_place_up()
+        self.refused(giver, "gave up", "it has most of the connections, and another client needs one")
+        return True
 
     def refused(self, address: str, fact: str, what: str) -> None:
         """Log that a client got no tunnel, once a minute for each client and `fact`.
@@ -160,6 +173,22 @@ class ClientConnection(Protocol):
         self._last_octet_s = self._began_s = proxy.reactor.seconds()
         self._up_octets = self._down_octets = 0
         self._relaying = self._spoke_last = False
+        self._has_place = True
+
+    @property
+    def moved_at(self) -> float:
+        """When something was heard last (seconds, monotonic)."""
+        moved_at: float = self._last_octet_s
+        return moved_at
+
+    def holds_place_of(self, address: str) -> bool:
+        """Whether this is one of the connections that `address` is counted for."""
+        return self._has_place and self._address == address
+
+    def give_place_up(self) -> None:
+        """End at once; the place is somebody else's already."""
+        self._has_place = False
+        self.end()
 
     def connectionMade(self) -> None:
         """Begin to count the time."""
@@ -191,7 +220,8 @@ class ClientConnection(Protocol):
             self._log_end()
         self._phase = Phase.CLOSING
         self._proxy.connections.discard(self)
-        self._proxy.share.leave(self._address)
+        if self._has_place:
+            self._proxy.share.leave(self._address)
         self._set_deadline(None)
         if self._way is not None:
             self._way.cancel()

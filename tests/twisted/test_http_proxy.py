@@ -169,6 +169,22 @@ class HttpProxyTests(SynchronousTestCase):
         self.assertEqual(len(self.lines), 1)
         self.assertEqual(dict(self.proxy.limited_log.counts), {"403": 2000})
 
+    def test_clients_that_fill_it_keep_nobody_from_duo(self) -> None:
+        """A server that comes then has a place of the one with most, whose longest silent connection ends."""
+        flood: list[_Tcp] = []
+        for number in range(20):
+            while self.proxy.share.count < MAX_CONNECTIONS and (client := self._client(f"10.0.1.{number}")) is not None:
+                flood.append(client)
+                self.clock.advance(0.001)
+        self.assertEqual((len(flood), self.proxy.share.count), (MAX_CONNECTIONS, MAX_CONNECTIONS))
+        for _ in range(10):
+            server = self._let_in("10.0.0.9")
+            server.protocol.dataReceived(CONNECT)
+            self.assertEqual((self.way_out.open().lost, server.value()), (False, OPENED))
+        self.assertEqual([number for number, one in enumerate(flood) if one.lost], list(range(10)))
+        self.assertEqual(self.proxy.share.count, MAX_CONNECTIONS)
+        self.assertEqual(len(self.proxy.connections), MAX_CONNECTIONS)
+
     def test_octets_while_the_way_opens_are_refused(self) -> None:
         """A client that does not wait for its 200 gets no tunnel, and the way out is given up."""
         client = self._let_in()

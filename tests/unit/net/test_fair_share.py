@@ -57,3 +57,16 @@ def test_neighbours_in_one_ipv6_network_have_shares_of_it() -> None:
     for _ in range(13):
         share.leave("fe80::2%eth0")
     assert (share.count, dict(share._of)) == (0, {})
+
+
+def test_who_has_fewer_can_have_a_place_of_who_has_most() -> None:
+    """When all is taken, and not before; never so that the other one has fewer then."""
+    share = FairShare(8)
+    assert share.hand_over("a") is None
+    assert [admitted(share, name) for name in ("a", "b", "c", "d", "e")] == [4, 2, 1, 1, 0]
+    assert [share.hand_over("e"), share.hand_over("f"), share.hand_over("e")] == ["a", "a", None]
+    assert share.count == 8
+    assert share.hand_over("b") is None
+    for name in ("a", "a", "b", "b", "c", "d", "e", "f"):
+        share.leave(name)
+    assert (share.count, dict(share._of)) == (0, {})
