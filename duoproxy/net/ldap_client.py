@@ -179,7 +179,7 @@ class LdapClient(Protocol):
         data = self._framer.gather(data)
         passed = self._relay.pass_requests(data, self._framer.max_message_bytes)
         if passed:
-            self._active_at = now
+            self._active_at, self._partial_at = now, None
             self._far_side.send(data[:passed])
             data = data[passed:]
         if data:
@@ -193,7 +193,7 @@ class LdapClient(Protocol):
         except FramingError as fault:
             messages, broken = list(fault.messages), str(fault)
         if messages:
-            self._active_at = self._service.reactor.seconds()
+            self._active_at, self._partial_at = self._service.reactor.seconds(), None
         actions: list[Action] = []
         for number, octets in enumerate(messages, 1):
             actions += self._relay.from_client(octets)

@@ -370,6 +370,19 @@ class TimeTests(SynchronousTestCase):
         self.advance(listener, 0)
         self.assertTrue(client.wire.disconnecting)
 
+    def test_messages_that_overlap_the_pieces_of_the_network_are_in_time(self) -> None:
+        """A busy client whose every piece ends inside a message finishes each message; only one that drips does not."""
+        listener = Listener()
+        client = bound_client(listener)
+        octets = b"".join(search(number) for number in range(2, 40))
+        step = len(search(2)) + 1
+        for at in range(0, len(octets), step):
+            client.says(octets[at : at + step])
+            listener.relay.take()
+            self.advance(listener, LIMITS.network_s / 10)
+            listener.relay.says(done(at // step + 2))
+        self.assertFalse(client.wire.disconnecting)
+
     def test_handshake_that_does_not_end_is_broken_off(self) -> None:
         """A client of LDAPS that says nothing."""
         listener = Listener()
