@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from duoproxy.ldap.framing import MessageFramer
+from duoproxy.ldap.framing import MessageFramer, peek_message
+from duoproxy.ldap.messages import read_result
 from tests.peers.authority import Authority
 from tests.peers.controls import Controls
 from tests.peers.ports import LOOPBACK, free_ports
@@ -73,6 +74,11 @@ def run_client(program: str, url: str, *arguments: str, given: str = "", ca_file
         env=environment,
     )
     return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def code_of(octets: bytes) -> int:
+    """The result code of a response."""
+    return read_result(octets, peek_message(octets))[0]
 
 
 class RawClient:
