@@ -115,8 +115,12 @@ def expiry_sentence(days: int, section: str, option: str = "certs") -> str:
             "Renew it, and restart the proxy."
         )
     if days <= REMINDER_DAYS:
-        return f"The certificate in {option} of [{section}] ends in {days} days. Renew it, and restart the proxy."
+        return f"The certificate in {option} of [{section}] ends {_in_days(days)}. Renew it, and restart the proxy."
     return f"The certificate in {option} of [{section}] is valid for {days} more days."
+
+
+def _in_days(days: int) -> str:
+    return {0: "within a day", 1: "in 1 day"}.get(days, f"in {days} days")
 
 
 class ExpiryNotice:

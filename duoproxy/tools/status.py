@@ -12,7 +12,7 @@ import click
 from duoproxy.errors import DuoproxyError
 from duoproxy.service.control_messages import ControlFault
 from duoproxy.service.places import Places
-from duoproxy.tools.command_line import HELP, takes_configuration, takes_json
+from duoproxy.tools.command_line import HELP, counted, takes_configuration, takes_json
 from duoproxy.tools.control_client import Absence, NoAnswer, ask
 from duoproxy.tools.durations import in_words, local_time
 
@@ -105,7 +105,7 @@ def _to_do(told: Mapping[str, Any]) -> Iterator[str]:
     for name, section in _sections(told).items():
         days = section.get("certificate_days")
         if days is not None and days <= REMINDER_DAYS:
-            ends = "has expired" if days < 0 else f"ends in {days} days"
+            ends = "has expired" if days < 0 else f"ends in {counted(days, 'day')}" if days else "ends within a day"
             yield f"[{name}]: its certificate {ends}: renew it, and restart the proxy."
         for early in section.get("early_devices", ()):
             yield _early(name, early)
@@ -132,7 +132,8 @@ def _rows(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "duo" in section:
         yield "Duo", _duo(section["duo"])
     if "certificate_days" in section:
-        yield "certificate", f"{section['certificate_days']} days left"
+        days = section["certificate_days"]
+        yield "certificate", "EXPIRED" if days < 0 else f"{counted(days, 'day')} left"
     if section.get("dropped"):
         yield "dropped since the start", ", ".join(f"{number} {what}" for what, number in section["dropped"].items())
     for sentence in section.get("weakened", ()):

@@ -178,6 +178,8 @@ def test_the_shortest_of_the_chain_counts(tmp_path: Path) -> None:
     [
         (31, "The certificate in certs of [eap] is valid for 31 more days."),
         (30, "The certificate in certs of [eap] ends in 30 days. Renew it, and restart the proxy."),
+        (1, "The certificate in certs of [eap] ends in 1 day. Renew it, and restart the proxy."),
+        (0, "The certificate in certs of [eap] ends within a day. Renew it, and restart the proxy."),
         (
             -1,
             "The certificate in certs of [eap] has expired: clients that check it refuse every login. Renew it, and "
