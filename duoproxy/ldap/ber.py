@@ -1,4 +1,4 @@
-"""Elements of BER with definite lengths: the little of it that a proxy of LDAP reads and writes.
+"""Elements of BER with definite lengths: the little of it that LDAP needs, read without a copy and written.
 
 Owns nothing but tags and lengths; what an element means is the business of whoever asks for it.
 
@@ -7,10 +7,12 @@ Source: RFC 4511 §5.1; X.690 §8.1, §8.3.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from duoproxy.errors import Disposition, RemoteProtocolError
 from duoproxy.ldap.framing import MAX_LENGTH_OCTETS
 
-BOOLEAN, INTEGER, OCTET_STRING, ENUMERATED, SEQUENCE = 0x01, 0x02, 0x04, 0x0A, 0x30
+BOOLEAN, INTEGER, OCTET_STRING, ENUMERATED, SEQUENCE, SET = 0x01, 0x02, 0x04, 0x0A, 0x30, 0x31
 MAX_NUMBER_OCTETS = 8
 
 Element = tuple[int, int, int]
@@ -48,6 +50,23 @@ def take_element(octets: bytes, at: int, end: int, tag: int, what: str) -> Eleme
     if found[0] != tag:
         raise fault(f"{what} has the tag 0x{found[0]:02x}, not 0x{tag:02x}")
     return found
+
+
+def read_elements(octets: bytes, at: int, end: int) -> Iterator[Element]:
+    """Give the elements between two offsets, one after the other.
+
+    Raises:
+        RemoteProtocolError: CLOSE: one of them is not whole.
+    """
+    while at < end:
+        element = read_element(octets, at, end)
+        yield element
+        at = element[2]
+
+
+def contents_of(octets: bytes, element: Element) -> bytes:
+    """Give what stands inside an element."""
+    return octets[element[1] : element[2]]
 
 
 def read_number(octets: bytes, element: Element) -> int:

@@ -92,13 +92,22 @@ FINAL_RESPONSE: Final[Mapping[int, Response]] = MappingProxyType(
 
 
 class ResultCode(enum.IntEnum):
-    """The results that the proxy gives in its own name. Source: RFC 4511 App. A; RFC 3909 §3 (118 to 121)."""
+    """The results that the proxy gives or acts on. Source: RFC 4511 App. A; RFC 3909 §3 (118 to 121)."""
 
     SUCCESS = 0
     OPERATIONS_ERROR = 1
     PROTOCOL_ERROR = 2
+    TIME_LIMIT_EXCEEDED = 3
+    SIZE_LIMIT_EXCEEDED = 4
     AUTH_METHOD_NOT_SUPPORTED = 7
     STRONGER_AUTH_REQUIRED = 8
+    REFERRAL = 10
+    UNAVAILABLE_CRITICAL_EXTENSION = 12
+    CONFIDENTIALITY_REQUIRED = 13
+    SASL_BIND_IN_PROGRESS = 14
+    INAPPROPRIATE_MATCHING = 18
+    NO_SUCH_OBJECT = 32
+    INVALID_DN_SYNTAX = 34
     INAPPROPRIATE_AUTHENTICATION = 48
     INVALID_CREDENTIALS = 49
     BUSY = 51

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from duoproxy.errors import RemoteProtocolError
 from duoproxy.ldap.active_directory import decode_sid, primary_group_sid
+from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.names import escape_dn_value, parse_dn, same_dn
 from duoproxy.net.directory_users import DirectoryUser
-from duoproxy.net.ldap_answers import Entry, ResultCode
+from duoproxy.net.ldap_answers import Entry
 from duoproxy.net.ldap_directory import Directory, Scope
 from duoproxy.net.ldap_filters import IN_CHAIN, any_of, equal, matches_rule, present
 

@@ -20,7 +20,8 @@ from duoproxy.ldap.lockout_policy import (
     read_domain_policy,
     read_pso_policy,
 )
-from duoproxy.net.ldap_answers import Entry, ResultCode
+from duoproxy.ldap.messages import ResultCode
+from duoproxy.net.ldap_answers import Entry
 from duoproxy.net.ldap_directory import Directory, Scope
 from duoproxy.net.ldap_filters import present
 

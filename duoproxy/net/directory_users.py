@@ -11,9 +11,10 @@ from __future__ import annotations
 from attrs import frozen
 
 from duoproxy.ldap.active_directory import ACCOUNT_ATTRIBUTES, AccountFacts, read_account
+from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.names import dns_domain_of, is_at_or_below, parse_dn, same_dn, split_username
 from duoproxy.ldap.refusals import explain
-from duoproxy.net.ldap_answers import Entry, ResultCode
+from duoproxy.net.ldap_answers import Entry
 from duoproxy.net.ldap_directory import Directory, Scope
 from duoproxy.net.ldap_filters import Filter, all_of, equal, present
 

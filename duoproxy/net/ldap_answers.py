@@ -9,16 +9,26 @@ Source: RFC 4511 §4 (extensibility), §4.1.9 to §4.14, §5.1.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from attrs import evolve, field, frozen
 
-from duoproxy.errors import Disposition, RemoteProtocolError
+from duoproxy.ldap.ber import (
+    ENUMERATED,
+    OCTET_STRING,
+    SEQUENCE,
+    SET,
+    Element,
+    contents_of,
+    fault,
+    read_element,
+    read_elements,
+    read_number,
+)
 from duoproxy.ldap.framing import peek_message
+from duoproxy.ldap.messages import Response
 
-NOTICE_OF_DISCONNECTION: Final = "1.3.6.1.4.1.1466.20036"
 MAX_DIAGNOSTIC_CHARACTERS: Final = 500
 MAX_REFERRALS: Final = 16
 MAX_CONTROLS: Final = 32
@@ -28,40 +38,7 @@ MAX_ATTRIBUTES: Final = 1_000
 MAX_VALUES: Final = 200_000
 """Of one entry; a directory gives the members of a group in ranges of 1,500 or all at once."""
 
-_INTEGER, _OCTET_STRING, _ENUMERATED, _SEQUENCE, _SET = 0x02, 0x04, 0x0A, 0x30, 0x31
 _REFERRAL, _SASL_CREDENTIALS, _RESPONSE_NAME, _RESPONSE_VALUE = 0xA3, 0x87, 0x8A, 0x8B
-
-Element = tuple[int, int, int]
-"""Tag, and where the contents begin and end."""
-
-
-class Operation(enum.IntEnum):
-    """The operations that a server sends. Source: RFC 4511 §4.2 to §4.13."""
-
-    BIND_RESPONSE = 0x61
-    SEARCH_RESULT_ENTRY = 0x64
-    SEARCH_RESULT_DONE = 0x65
-    SEARCH_RESULT_REFERENCE = 0x73
-    EXTENDED_RESPONSE = 0x78
-    INTERMEDIATE_RESPONSE = 0x79
-
-
-class ResultCode(enum.IntEnum):
-    """The results that this proxy acts on. Source: RFC 4511 §4.1.9, appendix A."""
-
-    SUCCESS = 0
-    OPERATIONS_ERROR = 1
-    TIME_LIMIT_EXCEEDED = 3
-    SIZE_LIMIT_EXCEEDED = 4
-    STRONGER_AUTH_REQUIRED = 8
-    REFERRAL = 10
-    CONFIDENTIALITY_REQUIRED = 13
-    SASL_BIND_IN_PROGRESS = 14
-    NO_SUCH_OBJECT = 32
-    INVALID_CREDENTIALS = 49
-    BUSY = 51
-    UNAVAILABLE = 52
-    UNWILLING_TO_PERFORM = 53
 
 
 @frozen
@@ -142,7 +119,7 @@ class Received:
     """
 
     message_id: int
-    operation: Operation
+    operation: Response
     answer: Answer
 
 
@@ -159,32 +136,32 @@ def read_answer(octets: bytes) -> Received:
     """
     head = peek_message(octets)
     try:
-        operation = Operation(head.operation_tag)
+        operation = Response(head.operation_tag)
     except ValueError:
-        raise _close(f"0x{head.operation_tag:02x} is no answer of a directory") from None
-    _, begin, end = _element(octets, head.operation_offset, head.operation_end)
+        raise fault(f"0x{head.operation_tag:02x} is no answer of a directory") from None
+    _, begin, end = read_element(octets, head.operation_offset, head.operation_end)
     answer = _read(octets, operation, begin, end)
     if isinstance(answer, Result) and head.operation_end < len(octets):
         answer = evolve(answer, controls=_read_controls(octets, head.operation_end))
     return Received(head.message_id, operation, answer)
 
 
-def _read(octets: bytes, operation: Operation, begin: int, end: int) -> Answer:
-    if operation is Operation.SEARCH_RESULT_ENTRY:
+def _read(octets: bytes, operation: Response, begin: int, end: int) -> Answer:
+    if operation is Response.SEARCH_ENTRY:
         return _read_entry(octets, begin, end)
-    if operation is Operation.SEARCH_RESULT_REFERENCE:
+    if operation is Response.SEARCH_REFERENCE:
         return Reference(_read_uris(octets, begin, end))
-    if operation is Operation.INTERMEDIATE_RESPONSE:
+    if operation is Response.INTERMEDIATE:
         return Intermediate()
     return _read_result(octets, begin, end)
 
 
 def _read_result(octets: bytes, begin: int, end: int) -> Result:
     """Read an LDAPResult with what bind and extended responses add. Source: RFC 4511 §4.1.9, §4.2.2, §4.12."""
-    parts = _elements(octets, begin, end)
-    code = _integer(octets, _next(parts, _ENUMERATED, "a result without its code"))
-    matched_dn = _octets(octets, _next(parts, _OCTET_STRING, "a result without matchedDN"))
-    diagnostic = _octets(octets, _next(parts, _OCTET_STRING, "a result without diagnosticMessage"))
+    parts = read_elements(octets, begin, end)
+    code = read_number(octets, _next(parts, ENUMERATED, "a result without its code"))
+    matched_dn = contents_of(octets, _next(parts, OCTET_STRING, "a result without matchedDN"))
+    diagnostic = contents_of(octets, _next(parts, OCTET_STRING, "a result without diagnosticMessage"))
     referrals: tuple[str, ...] = ()
     credentials: bytes | None = None
     name = ""
@@ -192,23 +169,23 @@ def _read_result(octets: bytes, begin: int, end: int) -> Result:
         if part[0] == _REFERRAL:
             referrals = _read_uris(octets, part[1], part[2])
         elif part[0] == _SASL_CREDENTIALS:
-            credentials = _octets(octets, part)
+            credentials = contents_of(octets, part)
         elif part[0] == _RESPONSE_NAME:
-            name = printable(_octets(octets, part))
+            name = printable(contents_of(octets, part))
     return Result(code, printable(matched_dn), printable(diagnostic), referrals, credentials, name)
 
 
 def _read_controls(octets: bytes, at: int) -> Mapping[str, bytes]:
     """Read the response controls that have a value, by their OIDs. Source: RFC 4511 §4.1.11."""
     found: dict[str, bytes] = {}
-    _, begin, end = _element(octets, at, len(octets))
-    for control in _elements(octets, begin, end):
-        if control[0] != _SEQUENCE or len(found) >= MAX_CONTROLS:
-            raise _close("controls that cannot be read, or are too many")
-        parts = list(_elements(octets, control[1], control[2]))
-        strings = [_octets(octets, part) for part in parts if part[0] == _OCTET_STRING]
-        if not parts or parts[0][0] != _OCTET_STRING or len(strings) > CONTROL_STRINGS:
-            raise _close("a control that cannot be read")
+    _, begin, end = read_element(octets, at, len(octets))
+    for control in read_elements(octets, begin, end):
+        if control[0] != SEQUENCE or len(found) >= MAX_CONTROLS:
+            raise fault("controls that cannot be read, or are too many")
+        parts = list(read_elements(octets, control[1], control[2]))
+        strings = [contents_of(octets, part) for part in parts if part[0] == OCTET_STRING]
+        if not parts or parts[0][0] != OCTET_STRING or len(strings) > CONTROL_STRINGS:
+            raise fault("a control that cannot be read")
         if len(strings) == CONTROL_STRINGS:
             found[printable(strings[0])] = strings[1]
     return found
@@ -216,17 +193,17 @@ def _read_controls(octets: bytes, at: int) -> Mapping[str, bytes]:
 
 def _read_entry(octets: bytes, begin: int, end: int) -> Entry:
     """Read an entry. Source: RFC 4511 §4.5.2."""
-    parts = _elements(octets, begin, end)
-    dn = _octets(octets, _next(parts, _OCTET_STRING, "an entry without a name"))
-    _, at, attributes_end = _next(parts, _SEQUENCE, "an entry without attributes")
+    parts = read_elements(octets, begin, end)
+    dn = contents_of(octets, _next(parts, OCTET_STRING, "an entry without a name"))
+    _, at, attributes_end = _next(parts, SEQUENCE, "an entry without attributes")
     attributes: dict[str, tuple[bytes, ...]] = {}
     left = MAX_VALUES
-    for attribute in _elements(octets, at, attributes_end):
-        if attribute[0] != _SEQUENCE or len(attributes) >= MAX_ATTRIBUTES:
-            raise _close("an entry whose attributes cannot be read, or are too many")
-        inner = _elements(octets, attribute[1], attribute[2])
-        name = printable(_octets(octets, _next(inner, _OCTET_STRING, "an attribute without a name"))).lower()
-        values = _read_values(octets, _next(inner, _SET, "an attribute without values"), left)
+    for attribute in read_elements(octets, at, attributes_end):
+        if attribute[0] != SEQUENCE or len(attributes) >= MAX_ATTRIBUTES:
+            raise fault("an entry whose attributes cannot be read, or are too many")
+        inner = read_elements(octets, attribute[1], attribute[2])
+        name = printable(contents_of(octets, _next(inner, OCTET_STRING, "an attribute without a name"))).lower()
+        values = _read_values(octets, _next(inner, SET, "an attribute without values"), left)
         left -= len(values)
         attributes[name] = values
     return Entry(dn, attributes)
@@ -234,9 +211,9 @@ def _read_entry(octets: bytes, begin: int, end: int) -> Entry:
 
 def _read_values(octets: bytes, values: Element, left: int) -> tuple[bytes, ...]:
     found: list[bytes] = []
-    for value in _elements(octets, values[1], values[2]):
-        if value[0] != _OCTET_STRING or len(found) >= left:
-            raise _close("an entry whose values cannot be read, or are too many")
+    for value in read_elements(octets, values[1], values[2]):
+        if value[0] != OCTET_STRING or len(found) >= left:
+            raise fault("an entry whose values cannot be read, or are too many")
         found.append(octets[value[1] : value[2]])
     return tuple(found)
 
@@ -244,10 +221,10 @@ def _read_values(octets: bytes, values: Element, left: int) -> tuple[bytes, ...]
 def _read_uris(octets: bytes, begin: int, end: int) -> tuple[str, ...]:
     """Read URIs; those beyond the limit, which nobody follows, are left out."""
     uris: list[str] = []
-    for part in _elements(octets, begin, end):
-        if part[0] != _OCTET_STRING:
-            raise _close("a referral that is no URI")
-        uris.append(printable(_octets(octets, part)))
+    for part in read_elements(octets, begin, end):
+        if part[0] != OCTET_STRING:
+            raise fault("a referral that is no URI")
+        uris.append(printable(contents_of(octets, part)))
         if len(uris) == MAX_REFERRALS:
             break
     return tuple(uris)
@@ -261,48 +238,8 @@ def printable(octets: bytes) -> str:
     return "".join(mark if mark.isprintable() else " " for mark in text).strip()
 
 
-def _next(parts: Iterator[Element], tag: int, fault: str) -> Element:
+def _next(parts: Iterator[Element], tag: int, otherwise: str) -> Element:
     part = next(parts, None)
     if part is None or part[0] != tag:
-        raise _close(fault)
+        raise fault(otherwise)
     return part
-
-
-def _elements(octets: bytes, at: int, end: int) -> Iterator[Element]:
-    """Give the elements between two offsets, one after the other, copying nothing."""
-    while at < end:
-        element = _element(octets, at, end)
-        yield element
-        at = element[2]
-
-
-def _element(octets: bytes, at: int, end: int) -> Element:
-    """Give the element that begins at an offset. Source: RFC 4511 §5.1 (definite lengths)."""
-    begin = at + 2
-    if begin > end:
-        raise _close("an answer ends inside one of its elements")
-    length = octets[at + 1]
-    if length >= 0x80:
-        count = length & 0x7F
-        begin += count
-        if not 0 < count <= 8 or begin > end:
-            raise _close("an element of an answer has no definite length")
-        length = int.from_bytes(octets[at + 2 : begin], "big")
-    if begin + length > end:
-        raise _close("an element of an answer is longer than what it stands in")
-    return octets[at], begin, begin + length
-
-
-def _octets(octets: bytes, element: Element) -> bytes:
-    return octets[element[1] : element[2]]
-
-
-def _integer(octets: bytes, element: Element) -> int:
-    contents = _octets(octets, element)
-    if not 0 < len(contents) <= 8:
-        raise _close("a number that is empty or too long")
-    return int.from_bytes(contents, "big", signed=True)
-
-
-def _close(what: str) -> RemoteProtocolError:
-    return RemoteProtocolError(what, Disposition.CLOSE)

@@ -16,10 +16,11 @@ from ldaptor.protocols import pureldap
 from twisted.internet.threads import deferToThreadPool
 
 from duoproxy.errors import RemoteProtocolError
+from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.password_policy import PASSWORD_POLICY_OID, why_no_success
 from duoproxy.net import ldap_sentences as sentences
 from duoproxy.net.deadlines import Expired, within
-from duoproxy.net.ldap_answers import Result, ResultCode
+from duoproxy.net.ldap_answers import Result
 from duoproxy.net.ldap_connection import LdapConnection
 from duoproxy.net.ldap_faults import LdapFault, LdapTimeout
 from duoproxy.net.ldap_ntlm import NtlmExchange

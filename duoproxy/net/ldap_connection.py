@@ -25,19 +25,18 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from duoproxy.errors import Disposition, RemoteProtocolError
+from duoproxy.errors import RemoteProtocolError
+from duoproxy.ldap.ber import fault
 from duoproxy.ldap.framing import MAX_MESSAGE_ID, FramingError, MessageFramer
+from duoproxy.ldap.messages import NOTICE_OF_DISCONNECTION, START_TLS, Response, ResultCode
 from duoproxy.net import ldap_sentences as sentences
 from duoproxy.net.channel_binding import server_end_point
 from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.ldap_answers import (
-    NOTICE_OF_DISCONNECTION,
     Entry,
-    Operation,
     Received,
     Reference,
     Result,
-    ResultCode,
     read_answer,
 )
 from duoproxy.net.ldap_faults import LdapConnectionLost, LdapFault, LdapNotConnected, LdapTimeout, LdapTooBusy
@@ -53,13 +52,12 @@ MAX_ABANDONED: Final = 256
 CLOSE_S: Final = 2.0
 """After goodbye, until the connection is broken off."""
 
-_START_TLS: Final = b"1.3.6.1.4.1.1466.20037"
 _FINAL: Final = {
-    pureldap.LDAPBindRequest: Operation.BIND_RESPONSE,
-    pureldap.LDAPSearchRequest: Operation.SEARCH_RESULT_DONE,
-    pureldap.LDAPExtendedRequest: Operation.EXTENDED_RESPONSE,
+    pureldap.LDAPBindRequest: Response.BIND,
+    pureldap.LDAPSearchRequest: Response.SEARCH_DONE,
+    pureldap.LDAPExtendedRequest: Response.EXTENDED,
 }
-_SEARCH_PARTS: Final = frozenset({Operation.SEARCH_RESULT_ENTRY, Operation.SEARCH_RESULT_REFERENCE})
+_SEARCH_PARTS: Final = frozenset({Response.SEARCH_ENTRY, Response.SEARCH_REFERENCE})
 
 Controls = Sequence[tuple[bytes, bool, bytes | None]]
 """OID, criticality and value of each control."""
@@ -84,7 +82,7 @@ class Answers:
 class _Pending:
     """A request that waits for its answer."""
 
-    final: Operation
+    final: Response
     exclusive: bool
     """Nothing else may be under way with it, and it cannot be abandoned: a bind, or StartTLS."""
     switches: bool
@@ -215,7 +213,7 @@ class LdapConnection(Protocol):
         Source: RFC 4511 §4.14.
         """
         until = self._reactor.seconds() + limit_s
-        answers = await self._ask(pureldap.LDAPExtendedRequest(requestName=_START_TLS), None, limit_s, switches=True)
+        answers = await self._ask(pureldap.LDAPExtendedRequest(requestName=START_TLS), None, limit_s, switches=True)
         if answers.result.code != ResultCode.SUCCESS:
             raise LdapNotConnected(*sentences.start_tls_refused(answers.result.code, answers.result.diagnostic))
         handshake: Deferred[None] = Deferred(lambda _: self.abort())
@@ -266,7 +264,7 @@ class LdapConnection(Protocol):
 
     def _send(self, operation: Any, controls: Controls | None, switches: bool) -> _Pending:
         final = _FINAL[type(operation)]
-        exclusive = final is not Operation.SEARCH_RESULT_DONE
+        exclusive = final is not Response.SEARCH_DONE
         if self._fault is not None or not self._open or self._closing:
             raise LdapConnectionLost(*sentences.connection_lost())
         if len(self._pending) >= MAX_OUTSTANDING:
@@ -331,14 +329,14 @@ class LdapConnection(Protocol):
         self._heard_at = self._reactor.seconds()
         try:
             if self._switching:
-                raise _close("octets where the connection was about to change")
+                raise fault("octets where the connection was about to change")
             if self._layer is None:
                 self._take(data)
             else:
                 for plain in self._layer.feed(data):
                     self._take(plain)
-        except RemoteProtocolError as fault:
-            self._break(LdapConnectionLost(*sentences.not_ldap(str(fault))))
+        except RemoteProtocolError as problem:
+            self._break(LdapConnectionLost(*sentences.not_ldap(str(problem))))
 
     def _take(self, octets: bytes) -> None:
         if self._is_broken():
@@ -346,8 +344,8 @@ class LdapConnection(Protocol):
         broken: FramingError | None = None
         try:
             messages: Sequence[bytes] = self._framer.feed(octets)
-        except FramingError as fault:
-            messages, broken = fault.messages, fault
+        except FramingError as problem:
+            messages, broken = problem.messages, problem
         for number, message in enumerate(messages, 1):
             more = number < len(messages) or self._framer.pending_bytes > 0 or broken is not None
             self._receive(message, more)
@@ -368,17 +366,17 @@ class LdapConnection(Protocol):
         pending.octets += len(octets)
         pending.messages += 1
         if pending.octets > MAX_ANSWER_BYTES or pending.messages > MAX_ANSWER_MESSAGES:
-            raise _close("an answer without end")
+            raise fault("an answer without end")
         self._take_part(received, pending, more_behind)
 
     def _take_part(self, received: Received, pending: _Pending, more_behind: bool) -> None:
         answer = received.answer
         if received.operation is pending.final and isinstance(answer, Result):
             self._finish(received.message_id, pending, answer, more_behind)
-        elif received.operation is Operation.INTERMEDIATE_RESPONSE:
+        elif received.operation is Response.INTERMEDIATE:
             return
-        elif pending.final is not Operation.SEARCH_RESULT_DONE or received.operation not in _SEARCH_PARTS:
-            raise _close(f"{received.operation.name} is no answer to what was asked")
+        elif pending.final is not Response.SEARCH_DONE or received.operation not in _SEARCH_PARTS:
+            raise fault(f"a {received.operation.name} response is no answer to what was asked")
         elif isinstance(answer, Entry):
             pending.entries.append(answer)
         elif isinstance(answer, Reference):
@@ -387,7 +385,7 @@ class LdapConnection(Protocol):
     def _finish(self, message_id: int, pending: _Pending, result: Result, more_behind: bool) -> None:
         if pending.switches and result.code == ResultCode.SUCCESS:
             if more_behind:
-                raise _close(
+                raise fault(
                     "octets behind the answer after which the connection changes; somebody may have put them in"
                 )
             self._switching = True
@@ -399,14 +397,14 @@ class LdapConnection(Protocol):
     def _take_late(self, received: Received) -> None:
         """Let the answer to an abandoned request pass; any other belongs to nobody. Source: RFC 4511 §4.11."""
         if received.message_id not in self._abandoned:
-            raise _close(f"an answer to message {received.message_id}, which was not asked")
-        if received.operation is Operation.SEARCH_RESULT_DONE:
+            raise fault(f"an answer to message {received.message_id}, which was not asked")
+        if received.operation is Response.SEARCH_DONE:
             self._abandoned.discard(received.message_id)
 
     def _take_unsolicited(self, received: Received) -> None:
         """Source: RFC 4511 §4.4: unknown ones are ignored."""
         answer = received.answer
-        if isinstance(answer, Result) and answer.name == NOTICE_OF_DISCONNECTION:
+        if isinstance(answer, Result) and answer.name == NOTICE_OF_DISCONNECTION.decode():
             self._break(LdapConnectionLost(*sentences.disconnected(answer.code, answer.diagnostic)))
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -462,7 +460,3 @@ class LdapConnection(Protocol):
 def whole_seconds(limit_s: float) -> int:
     """Give a time limit as a search request carries it: whole seconds, at least one."""
     return max(1, math.ceil(limit_s))
-
-
-def _close(what: str) -> RemoteProtocolError:
-    return RemoteProtocolError(what, Disposition.CLOSE)

@@ -19,10 +19,11 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from duoproxy.errors import PrimaryUnreachable
+from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.refusals import RefusalKind, explain
 from duoproxy.net import ldap_sentences as sentences
 from duoproxy.net.host_health import HostHealth, Turn
-from duoproxy.net.ldap_answers import Entry, Reference, Result, ResultCode
+from duoproxy.net.ldap_answers import Entry, Reference, Result
 from duoproxy.net.ldap_binds import Credentials, NtlmCredentials, SimpleCredentials, unusable
 from duoproxy.net.ldap_connect import Connector, DirectoryHost, Transport
 from duoproxy.net.ldap_connection import LdapConnection, whole_seconds

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from twisted.logger import Logger
 
+from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.refusals import INVALID_CREDENTIALS, RefusalKind, explain
 from duoproxy.net import ldap_sentences as sentences
-from duoproxy.net.ldap_answers import Result, ResultCode
+from duoproxy.net.ldap_answers import Result
 from duoproxy.net.ldap_binds import Credentials, NtlmCredentials, bind
 from duoproxy.net.ldap_connection import LdapConnection
 from duoproxy.net.ldap_faults import LdapFault, LdapNotNow, ServiceBindRefused

@@ -15,12 +15,11 @@ from typing import Final
 from attrs import frozen
 
 from duoproxy.ldap.active_directory import NEVER, TICKS_PER_SECOND, encode_sid, unix_s_to_filetime
+from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.names import dns_domain_of, escape_dn_value, split_username
 from duoproxy.sandbox.directory_filters import fold
-from duoproxy.sandbox.directory_tree import SUCCESS, DirectoryEntry, DirectoryTree
+from duoproxy.sandbox.directory_tree import DirectoryEntry, DirectoryTree
 from duoproxy.secret import Secret
-
-INVALID_CREDENTIALS, UNWILLING_TO_PERFORM = 49, 53
 
 LOGON_FAILURE, LOCKED = "52e", "775"
 LOCKED_S: Final = 300.0
@@ -152,7 +151,9 @@ class DirectoryAccounts:
             now: seconds since 1970.
         """
         if not password.reveal():
-            return BindAnswer(UNWILLING_TO_PERFORM, "a name without a password") if name else BindAnswer(SUCCESS)
+            if not name:
+                return BindAnswer(ResultCode.SUCCESS)
+            return BindAnswer(ResultCode.UNWILLING_TO_PERFORM, "a name without a password")
         entry = self._find(name)
         if entry is None:
             return _refused(LOGON_FAILURE)
@@ -166,7 +167,7 @@ class DirectoryAccounts:
             return _refused(person.sub_code)
         entry.set("badPwdCount", 0)
         entry.set("lockoutTime", 0)
-        return BindAnswer(SUCCESS, entry=entry)
+        return BindAnswer(ResultCode.SUCCESS, entry=entry)
 
     def _find(self, name: bytes) -> DirectoryEntry | None:
         entry = self.tree.at(name)
@@ -209,4 +210,4 @@ def people_of(passwords: Mapping[str, Secret], sub_codes: Mapping[str, str], out
 def _refused(sub_code: str) -> BindAnswer:
     """Refuse as Active Directory does."""
     text = f"80090308: LdapErr: DSID-0C090439, comment: AcceptSecurityContext error, data {sub_code}, v4563"
-    return BindAnswer(INVALID_CREDENTIALS, text)
+    return BindAnswer(ResultCode.INVALID_CREDENTIALS, text)

@@ -15,8 +15,8 @@ from typing import Final
 from attrs import frozen
 
 from duoproxy.errors import DuoproxyError
+from duoproxy.ldap.ber import OCTET_STRING, Element, contents_of, fault, read_element, read_elements, take_element
 from duoproxy.ldap.names import same_dn
-from duoproxy.sandbox.ber import OCTET_STRING, close, read_elements, take
 
 MAX_FILTER_PARTS: Final = 512
 MAX_FILTER_DEPTH: Final = 20
@@ -99,60 +99,62 @@ class Rule:
 Filter = And | Or | Not | Equal | Substrings | Present | Rule
 
 
-def read_filter(tag: int, contents: memoryview) -> Filter:
-    """Read a filter.
+def read_filter(octets: bytes, element: Element) -> Filter:
+    """Read the filter that an element of a message is.
 
     Raises:
         UnsupportedFilter: it compares by size or by sound, has a rule that is not known, or is too large.
         RemoteProtocolError: CLOSE: it is none.
     """
     left = [MAX_FILTER_PARTS]
-    return _read(tag, contents, MAX_FILTER_DEPTH, left)
+    return _read(octets, element, MAX_FILTER_DEPTH, left)
 
 
-def _read(tag: int, contents: memoryview, depth: int, left: list[int]) -> Filter:
+def _read(octets: bytes, element: Element, depth: int, left: list[int]) -> Filter:
     left[0] -= 1
     if left[0] < 0 or depth < 0:
         raise UnsupportedFilter("the filter is too large")
+    tag, at, end = element
     if tag in (_AND, _OR):
-        parts = tuple(_read(*part, depth - 1, left) for part in read_elements(contents))
+        parts = tuple(_read(octets, part, depth - 1, left) for part in read_elements(octets, at, end))
         return And(parts) if tag == _AND else Or(parts)
     if tag == _NOT:
-        inner = next(read_elements(contents), (0, memoryview(b"")))
-        return Not(_read(*inner, depth - 1, left))
+        return Not(_read(octets, read_element(octets, at, end), depth - 1, left))
     if tag == _PRESENT:
-        return Present(_name(contents))
+        return Present(_name(octets, element))
     if tag == _EQUAL:
-        parts_of = read_elements(contents)
-        return Equal(_name(take(parts_of, OCTET_STRING)), bytes(take(parts_of, OCTET_STRING)))
+        name = take_element(octets, at, end, OCTET_STRING, "the attribute of a filter")
+        value = take_element(octets, name[2], end, OCTET_STRING, "the value of a filter")
+        return Equal(_name(octets, name), contents_of(octets, value))
     if tag == _SUBSTRINGS:
-        return _read_substrings(contents)
+        return _read_substrings(octets, at, end)
     if tag == _RULE:
-        return _read_rule(contents)
+        return _read_rule(octets, at, end)
     if 0xA5 <= tag <= 0xA8:
         raise UnsupportedFilter("the sandbox compares neither by size nor by sound")
-    raise close(f"0x{tag:02x} is no filter")
+    raise fault(f"0x{tag:02x} is no filter")
 
 
-def _read_substrings(contents: memoryview) -> Substrings:
-    parts = read_elements(contents)
-    attribute = _name(take(parts, OCTET_STRING))
-    found = [(tag, bytes(value)) for tag, value in read_elements(next(parts, (0, memoryview(b"")))[1])]
+def _read_substrings(octets: bytes, at: int, end: int) -> Substrings:
+    name = take_element(octets, at, end, OCTET_STRING, "the attribute of a filter")
+    attribute = _name(octets, name)
+    _, at, end = read_element(octets, name[2], end)
+    found = [(part[0], contents_of(octets, part)) for part in read_elements(octets, at, end)]
     initial = next((value for tag, value in found if tag == _INITIAL), b"")
     final = next((value for tag, value in found if tag == _FINAL), b"")
     return Substrings(attribute, initial, tuple(value for tag, value in found if tag not in (_INITIAL, _FINAL)), final)
 
 
-def _read_rule(contents: memoryview) -> Rule:
-    parts = {tag: bytes(value) for tag, value in read_elements(contents)}
+def _read_rule(octets: bytes, at: int, end: int) -> Rule:
+    parts = {part[0]: contents_of(octets, part) for part in read_elements(octets, at, end)}
     rule = parts.get(_RULE_ID, b"").decode("ascii", "replace")
     if rule not in (ALL_BITS, IN_CHAIN) or _RULE_TYPE not in parts:
         raise UnsupportedFilter("the sandbox does not know this matching rule")
     return Rule(parts[_RULE_TYPE].decode("ascii", "replace").lower(), rule, parts.get(_RULE_VALUE, b""))
 
 
-def _name(contents: memoryview) -> str:
-    return bytes(contents).decode("ascii", "replace").lower()
+def _name(octets: bytes, element: Element) -> str:
+    return contents_of(octets, element).decode("ascii", "replace").lower()
 
 
 def fits(wanted: Filter, attributes: Attributes, is_in_chain: Chain) -> bool:

@@ -15,30 +15,27 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from duoproxy.errors import ListenError, RemoteProtocolError
-from duoproxy.ldap.framing import FramingError, MessageFramer
-from duoproxy.sandbox.directory_accounts import DirectoryAccounts
-from duoproxy.sandbox.directory_filters import UnsupportedFilter
-from duoproxy.sandbox.directory_messages import (
-    ANSWER_TAGS,
-    Message,
+from duoproxy.ldap.ber import fault
+from duoproxy.ldap.framing import FramingError, MessageFramer, MessageHead, peek_message
+from duoproxy.ldap.messages import (
+    FINAL_RESPONSE,
+    START_TLS,
     Request,
+    ResultCode,
     read_bind,
     read_extended_name,
-    read_message,
-    read_search,
-    write_entry,
     write_notice_of_disconnection,
     write_result,
 )
+from duoproxy.sandbox.directory_accounts import DirectoryAccounts
+from duoproxy.sandbox.directory_filters import UnsupportedFilter
+from duoproxy.sandbox.directory_messages import has_critical_control, read_search, write_entry
 from duoproxy.sandbox.directory_tree import BASE, DirectoryEntry
 
 MAX_MESSAGE_BYTES: Final = 65_536
 MAX_CONNECTIONS: Final = 256
 IDLE_CONNECTION_S: Final = 900.0
 
-OPERATIONS_ERROR, PROTOCOL_ERROR, AUTH_METHOD_NOT_SUPPORTED = 1, 2, 7
-UNAVAILABLE_CRITICAL_EXTENSION, INAPPROPRIATE_MATCHING, UNAVAILABLE, UNWILLING_TO_PERFORM = 12, 18, 52, 53
-START_TLS: Final = b"1.3.6.1.4.1.1466.20037"
 NO_ATTRIBUTES: Final = "1.1"
 
 _NOT_BOUND = (
@@ -76,7 +73,11 @@ class DirectoryConnection(Protocol):
         self._who: DirectoryEntry | None = None
         self._ended = False
         self._idle_timer: Any = None
-        self._answerers = {Request.BIND: self._bind, Request.SEARCH: self._search, Request.EXTENDED: self._extended}
+        self._answerers: dict[int, Callable[[bytes, MessageHead], None]] = {
+            Request.BIND: self._bind,
+            Request.SEARCH: self._search,
+            Request.EXTENDED: self._extended,
+        }
 
     def connectionMade(self) -> None:
         """Wait for requests, for a while."""
@@ -119,66 +120,69 @@ class DirectoryConnection(Protocol):
         if self._ended:
             return
         try:
-            message = read_message(octets)
-            self._answer(message)
-        except RemoteProtocolError as fault:
-            self._end(str(fault))
+            self._answer(octets, peek_message(octets))
+        except RemoteProtocolError as problem:
+            self._end(str(problem))
 
-    def _answer(self, message: Message) -> None:
-        if message.request is Request.UNBIND:
+    def _answer(self, octets: bytes, head: MessageHead) -> None:
+        if head.operation_tag == Request.UNBIND:
             self._close()
-        elif message.request is Request.ABANDON:
+        elif head.operation_tag == Request.ABANDON:
             return  # whatever it names has been answered
-        elif message.has_critical_control:
-            self._result(message, UNAVAILABLE_CRITICAL_EXTENSION, "the sandbox has no controls")
+        elif head.operation_tag not in FINAL_RESPONSE:
+            raise fault(f"0x{head.operation_tag:02x} is no request of LDAP")
+        elif has_critical_control(octets, head):
+            self._result(head, ResultCode.UNAVAILABLE_CRITICAL_EXTENSION, "the sandbox has no controls")
         else:
-            self._answerers.get(message.request, self._refuse)(message)
+            self._answerers.get(head.operation_tag, self._refuse)(octets, head)
 
-    def _bind(self, message: Message) -> None:
+    def _bind(self, octets: bytes, head: MessageHead) -> None:
         self._who = None
-        request = read_bind(message)
+        request = read_bind(octets, head)
         if request.version != 3:
-            self._result(message, PROTOCOL_ERROR, "only version 3 of LDAP is spoken here")
+            self._result(head, ResultCode.PROTOCOL_ERROR, "only version 3 of LDAP is spoken here")
         elif request.password is None:
-            self._result(message, AUTH_METHOD_NOT_SUPPORTED, "the sandbox takes simple binds only: auth_type=plain")
+            self._result(
+                head, ResultCode.AUTH_METHOD_NOT_SUPPORTED, "the sandbox takes simple binds only: auth_type=plain"
+            )
         else:
             answer = self._accounts.bind(request.name, request.password, self._wall_clock())
             self._who = answer.entry
-            self._result(message, answer.code, answer.text)
+            self._result(head, answer.code, answer.text)
 
-    def _search(self, message: Message) -> None:
+    def _search(self, octets: bytes, head: MessageHead) -> None:
         try:
-            request = read_search(message)
+            request = read_search(octets, head)
         except UnsupportedFilter as fault:
-            self._result(message, INAPPROPRIATE_MATCHING, str(fault))
+            self._result(head, ResultCode.INAPPROPRIATE_MATCHING, str(fault))
             return
         is_root = not request.base and request.scope == BASE
         if self._who is None and not is_root:
-            self._result(message, OPERATIONS_ERROR, _NOT_BOUND)
+            self._result(head, ResultCode.OPERATIONS_ERROR, _NOT_BOUND)
             return
         found = self._accounts.tree.search(request.base, request.scope, request.wanted, request.size_limit)
         for entry in found.entries:
             shown = [] if NO_ATTRIBUTES in request.attributes else entry.shown(request.attributes)
             if request.types_only:
                 shown = [(name, ()) for name, _ in shown]
-            self.transport.write(write_entry(message.message_id, entry.dn, shown))
-        self._result(message, found.code)
+            self.transport.write(write_entry(head.message_id, entry.dn, shown))
+        self._result(head, found.code)
 
-    def _extended(self, message: Message) -> None:
-        if read_extended_name(message) == START_TLS:
-            self._result(message, UNAVAILABLE, "the sandbox has no TLS: transport=clear")
+    def _extended(self, octets: bytes, head: MessageHead) -> None:
+        if read_extended_name(octets, head) == START_TLS:
+            self._result(head, ResultCode.UNAVAILABLE, "the sandbox has no TLS: transport=clear")
         else:
-            self._result(message, PROTOCOL_ERROR, "the sandbox does not know this extended request")
+            self._result(head, ResultCode.PROTOCOL_ERROR, "the sandbox does not know this extended request")
 
-    def _refuse(self, message: Message) -> None:
-        self._result(message, UNWILLING_TO_PERFORM, "the sandbox is only read")
+    def _refuse(self, _octets: bytes, head: MessageHead) -> None:
+        self._result(head, ResultCode.UNWILLING_TO_PERFORM, "the sandbox is only read")
 
-    def _result(self, message: Message, code: int, text: str = "") -> None:
-        self.transport.write(write_result(message.message_id, ANSWER_TAGS[message.request], code, text))
+    def _result(self, head: MessageHead, code: int, text: str = "") -> None:
+        self.transport.write(write_result(head.message_id, FINAL_RESPONSE[head.operation_tag], code, text))
 
     def _end(self, why: str) -> None:
         if not self._ended:
-            self.transport.write(write_notice_of_disconnection(PROTOCOL_ERROR, why))
+            self.transport.write(write_notice_of_disconnection(ResultCode.PROTOCOL_ERROR, why))
             self._close()
 
     def _close(self) -> None:

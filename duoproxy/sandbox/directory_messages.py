@@ -1,84 +1,36 @@
-"""LDAP messages as the stand-in directory reads and writes them.
+"""The LDAP messages that the stand-in directory reads and writes, and the proxy does not: searches and entries.
 
-Owns the octets of requests and answers, and shares nothing with the client in `duoproxy.net`, so that the two check
-each other. Filters have a file of their own.
-
-Source: RFC 4511 §4.
+Filters have a file of their own. Source: RFC 4511 §4.1.11, §4.5.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from attrs import field, frozen
+from attrs import frozen
 
-from duoproxy.ldap.framing import peek_message
-from duoproxy.sandbox.ber import (
+from duoproxy.ldap.ber import (
     BOOLEAN,
     ENUMERATED,
     INTEGER,
     OCTET_STRING,
     SEQUENCE,
     SET,
-    close,
+    contents_of,
+    fault,
+    read_element,
     read_elements,
-    read_integer,
-    take,
+    read_number,
+    take_element,
     write_element,
+    write_number,
 )
+from duoproxy.ldap.framing import MessageHead
+from duoproxy.ldap.messages import Response
 from duoproxy.sandbox.directory_filters import Filter, read_filter
-from duoproxy.secret import Secret
 
 MAX_REQUESTED_ATTRIBUTES: Final = 200
-
-_SIMPLE, _EXTENDED_NAME, _RESPONSE_NAME = 0x80, 0x80, 0x8A
-_ENTRY = 0x64
-NOTICE_OF_DISCONNECTION: Final = b"1.3.6.1.4.1.1466.20036"
-
-
-class Request(enum.IntEnum):
-    """The operations that a client sends. Source: RFC 4511 §4.2 to §4.12."""
-
-    BIND = 0x60
-    UNBIND = 0x42
-    SEARCH = 0x63
-    MODIFY = 0x66
-    ADD = 0x68
-    DELETE = 0x4A
-    MODIFY_DN = 0x6C
-    COMPARE = 0x6E
-    ABANDON = 0x50
-    EXTENDED = 0x77
-
-
-ANSWER_TAGS: Final[Mapping[Request, int]] = {
-    Request.BIND: 0x61,
-    Request.SEARCH: 0x65,
-    Request.MODIFY: 0x67,
-    Request.ADD: 0x69,
-    Request.DELETE: 0x6B,
-    Request.MODIFY_DN: 0x6D,
-    Request.COMPARE: 0x6F,
-    Request.EXTENDED: 0x78,
-}
-"""Which answer ends which request; unbind and abandon have none."""
-
-
-@frozen
-class BindRequest:
-    """Who somebody claims to be.
-
-    Attributes:
-        version: 3.
-        name: a DN or another name.
-        password: None when the bind is not a simple one.
-    """
-
-    version: int
-    name: bytes
-    password: Secret | None
 
 
 @frozen
@@ -102,124 +54,60 @@ class SearchRequest:
     attributes: tuple[str, ...]
 
 
-@frozen
-class Message:
-    """One request.
-
-    Attributes:
-        message_id: to be repeated in the answer.
-        request: of what kind it is.
-        has_critical_control: it must not be done without an extension, and there are none here.
-        contents: what stands inside, for the functions below.
-    """
-
-    message_id: int
-    request: Request
-    has_critical_control: bool
-    contents: memoryview = field(repr=False)
-
-
-def read_message(octets: bytes) -> Message:
-    """Read the outside of one whole message.
+def has_critical_control(octets: bytes, head: MessageHead) -> bool:
+    """Tell whether one of the controls of a message has its criticality set. Source: RFC 4511 §4.1.11.
 
     Raises:
-        RemoteProtocolError: CLOSE: it is no request of LDAP.
+        RemoteProtocolError: CLOSE: they cannot be read.
     """
-    head = peek_message(octets)
-    view = memoryview(octets)
-    try:
-        request = Request(head.operation_tag)
-    except ValueError:
-        raise close(f"0x{head.operation_tag:02x} is no request of LDAP") from None
-    _, contents = next(read_elements(view[head.operation_offset : head.operation_end]))
-    return Message(head.message_id, request, _has_critical(view[head.operation_end :]), contents)
-
-
-def _has_critical(controls: memoryview) -> bool:
-    """Whether one of the controls has its criticality set. Source: RFC 4511 §4.1.11."""
-    for _, listed in read_elements(controls):
-        for _, control in read_elements(listed):
-            if any(tag == BOOLEAN and bytes(value) != b"\0" for tag, value in read_elements(control)):
-                return True
+    for _, at, end in read_elements(octets, head.operation_end, len(octets)):
+        for _, begin, control_end in read_elements(octets, at, end):
+            for part in read_elements(octets, begin, control_end):
+                if part[0] == BOOLEAN and contents_of(octets, part) != b"\0":
+                    return True
     return False
 
 
-def read_bind(message: Message) -> BindRequest:
-    """Read a bind. Source: RFC 4511 §4.2.
-
-    Raises:
-        RemoteProtocolError: CLOSE.
-    """
-    parts = read_elements(message.contents)
-    version = read_integer(take(parts, INTEGER))
-    name = bytes(take(parts, OCTET_STRING))
-    tag, password = next(parts, (0, memoryview(b"")))
-    return BindRequest(version, name, Secret(bytes(password)) if tag == _SIMPLE else None)
-
-
-def read_search(message: Message) -> SearchRequest:
+def read_search(octets: bytes, head: MessageHead) -> SearchRequest:
     """Read a search. Source: RFC 4511 §4.5.1.
 
     Raises:
         UnsupportedFilter: the filter is one that this directory does not have.
-        RemoteProtocolError: CLOSE.
+        RemoteProtocolError: CLOSE: it is none.
     """
-    parts = read_elements(message.contents)
-    base = bytes(take(parts, OCTET_STRING))
-    scope = read_integer(take(parts, ENUMERATED))
-    take(parts, ENUMERATED)
-    size_limit = read_integer(take(parts, INTEGER))
-    take(parts, INTEGER)
-    types_only = bytes(take(parts, BOOLEAN)) != b"\0"
-    tag, contents = next(parts, (0, memoryview(b"")))
-    wanted = read_filter(tag, contents)
-    names = [bytes(name) for _, name in read_elements(take(parts, SEQUENCE))]
-    if not 0 <= scope <= 2 or size_limit < 0 or len(names) > MAX_REQUESTED_ATTRIBUTES:
-        raise close("a search that cannot be read")
-    attributes = tuple(name.decode("ascii", "replace").lower() for name in names)
-    return SearchRequest(base, scope, size_limit, types_only, wanted, attributes)
-
-
-def read_extended_name(message: Message) -> bytes:
-    """Give the OID of an extended request. Source: RFC 4511 §4.12.
-
-    Raises:
-        RemoteProtocolError: CLOSE.
-    """
-    return bytes(take(read_elements(message.contents), _EXTENDED_NAME))
-
-
-def write_result(message_id: int, tag: int, code: int, text: str = "", matched_dn: str = "") -> bytes:
-    """Write the answer that ends a request. Source: RFC 4511 §4.1.9."""
-    return _message(message_id, write_element(tag, _result(code, text, matched_dn)))
+    _, at, end = read_element(octets, head.operation_offset, head.operation_end)
+    base = take_element(octets, at, end, OCTET_STRING, "the base of a search")
+    scope = take_element(octets, base[2], end, ENUMERATED, "the scope of a search")
+    aliases = take_element(octets, scope[2], end, ENUMERATED, "derefAliases of a search")
+    size_limit = take_element(octets, aliases[2], end, INTEGER, "the size limit of a search")
+    time_limit = take_element(octets, size_limit[2], end, INTEGER, "the time limit of a search")
+    types_only = take_element(octets, time_limit[2], end, BOOLEAN, "typesOnly of a search")
+    wanted = read_element(octets, types_only[2], end)
+    names = take_element(octets, wanted[2], end, SEQUENCE, "the attributes of a search")
+    search = SearchRequest(
+        contents_of(octets, base),
+        read_number(octets, scope),
+        read_number(octets, size_limit),
+        contents_of(octets, types_only) != b"\0",
+        read_filter(octets, wanted),
+        tuple(contents_of(octets, n).decode("ascii", "replace").lower() for n in read_elements(octets, *names[1:])),
+    )
+    if not 0 <= search.scope <= 2 or search.size_limit < 0 or len(search.attributes) > MAX_REQUESTED_ATTRIBUTES:
+        raise fault("a search that cannot be read")
+    return search
 
 
 def write_entry(message_id: int, dn: str, attributes: Sequence[tuple[str, Sequence[bytes]]]) -> bytes:
     """Write an entry that a search found. Source: RFC 4511 §4.5.2."""
-    listed = b"".join(
+    listed = (
         write_element(
             SEQUENCE,
-            write_element(OCTET_STRING, name.encode("ascii"))
-            + write_element(SET, b"".join(write_element(OCTET_STRING, value) for value in values)),
+            write_element(OCTET_STRING, name.encode("ascii")),
+            write_element(SET, *(write_element(OCTET_STRING, value) for value in values)),
         )
         for name, values in attributes
     )
-    return _message(
-        message_id, write_element(_ENTRY, write_element(OCTET_STRING, dn.encode()) + write_element(SEQUENCE, listed))
+    entry = write_element(
+        Response.SEARCH_ENTRY, write_element(OCTET_STRING, dn.encode()), write_element(SEQUENCE, *listed)
     )
-
-
-def write_notice_of_disconnection(code: int, text: str) -> bytes:
-    """Write what stands before the end of a connection. Source: RFC 4511 §4.4.1."""
-    name = write_element(_RESPONSE_NAME, NOTICE_OF_DISCONNECTION)
-    return _message(0, write_element(ANSWER_TAGS[Request.EXTENDED], _result(code, text, "") + name))
-
-
-def _result(code: int, text: str, matched_dn: str) -> bytes:
-    texts = write_element(OCTET_STRING, matched_dn.encode()) + write_element(OCTET_STRING, text.encode())
-    return write_element(ENUMERATED, bytes((code,))) + texts
-
-
-def _message(message_id: int, operation: bytes) -> bytes:
-    number = message_id.to_bytes(message_id.bit_length() // 8 + 1, "big")
-    return write_element(SEQUENCE, write_element(INTEGER, number) + operation)
+    return write_element(SEQUENCE, write_number(message_id), entry)

@@ -12,12 +12,12 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.names import parse_dn, same_dn
 from duoproxy.sandbox.directory_filters import Filter, fits
 
 MAX_RESULTS: Final = 1_000
 
-SUCCESS, SIZE_LIMIT_EXCEEDED, NO_SUCH_OBJECT, INVALID_DN_SYNTAX = 0, 4, 32, 34
 BASE, ONE_LEVEL, SUBTREE = 0, 1, 2
 
 Key = tuple[tuple[tuple[str, str], ...], ...]
@@ -106,21 +106,21 @@ class DirectoryTree:
         """Search; the empty DN with the scope of one entry is the root DSE."""
         key = dn_key(base)
         if key is None:
-            return Search(INVALID_DN_SYNTAX)
+            return Search(ResultCode.INVALID_DN_SYNTAX)
         if not key and scope == BASE:
             found = [self._root_dse] if fits(wanted, self._root_dse.values, self._leads_to) else []
-            return Search(SUCCESS, tuple(found))
+            return Search(ResultCode.SUCCESS, tuple(found))
         if key not in self._entries:
-            return Search(NO_SUCH_OBJECT)
+            return Search(ResultCode.NO_SUCH_OBJECT)
         limit = min(size_limit or MAX_RESULTS, MAX_RESULTS)
         found = []
         for each, entry in self._entries.items():
             if not _is_in_scope(each, key, scope) or not fits(wanted, entry.values, self._leads_to):
                 continue
             if len(found) == limit:
-                return Search(SIZE_LIMIT_EXCEEDED, tuple(found))
+                return Search(ResultCode.SIZE_LIMIT_EXCEEDED, tuple(found))
             found.append(entry)
-        return Search(SUCCESS, tuple(found))
+        return Search(ResultCode.SUCCESS, tuple(found))
 
     def _leads_to(self, attribute: str, start: bytes, goal: bytes) -> bool:
         """Whether an attribute leads from one entry to another, over as many entries as there are."""

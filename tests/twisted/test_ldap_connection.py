@@ -283,13 +283,13 @@ class HostileTests(ConnectionCase):
         """A success of a bind is none of a search."""
         waiting = self.talk.ask()
         self.talk.answer(bind_response(1))
-        self.assert_broken(waiting, "BIND_RESPONSE is no answer to what was asked")
+        self.assert_broken(waiting, "a BIND response is no answer to what was asked")
 
     def test_entry_for_a_bind(self) -> None:
         """And the other way round."""
         binding = self.talk.run(self.talk.connection.bind(pureldap.LDAPBindRequest(), limit_s=5))
         self.talk.answer(entry(1))
-        self.assert_broken(binding, "SEARCH_RESULT_ENTRY is no answer to what was asked")
+        self.assert_broken(binding, "a SEARCH_ENTRY response is no answer to what was asked")
 
     def test_answer_without_end(self) -> None:
         """Entries for ever are cut off, by their number and by their octets."""

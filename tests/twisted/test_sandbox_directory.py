@@ -9,10 +9,11 @@ from ldaptor.protocols import pureber, pureldap
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
+from duoproxy.ldap.ber import write_element
 from duoproxy.ldap.framing import MessageFramer, peek_message
-from duoproxy.net.ldap_answers import NOTICE_OF_DISCONNECTION, Entry, Operation, Received, Result, read_answer
+from duoproxy.ldap.messages import NOTICE_OF_DISCONNECTION, Response
+from duoproxy.net.ldap_answers import Entry, Received, Result, read_answer
 from duoproxy.net.ldap_filters import IN_CHAIN, all_of, any_of, equal, matches_rule, none_of, parse_filter, present
-from duoproxy.sandbox.ber import write_element
 from duoproxy.sandbox.directory_accounts import LOCKED_S, DirectoryAccounts, Person
 from duoproxy.sandbox.directory_listener import (
     IDLE_CONNECTION_S,
@@ -327,9 +328,9 @@ def test_abandon_has_no_answer_and_unbind_ends(bound: Client) -> None:
 
 def _said_goodbye(client: Client, octets: bytes) -> str:
     *_, last = client.send(octets)
-    assert (last.message_id, last.operation) == (0, Operation.EXTENDED_RESPONSE)
+    assert (last.message_id, last.operation) == (0, Response.EXTENDED)
     assert isinstance(last.answer, Result)
-    assert (last.answer.code, last.answer.name) == (2, NOTICE_OF_DISCONNECTION)
+    assert (last.answer.code, last.answer.name) == (2, NOTICE_OF_DISCONNECTION.decode())
     assert client.wire.disconnecting
     return last.answer.diagnostic
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from duoproxy.errors import PrimaryUnreachable
 from duoproxy.ldap.active_directory import encode_sid
+from duoproxy.ldap.ber import read_element
 from duoproxy.net.ldap_answers import Entry, Result
 from duoproxy.net.ldap_directory import BindResult, Credentials, Found, Scope, SimpleCredentials
-from duoproxy.sandbox.ber import read_elements
 from duoproxy.sandbox.directory_filters import read_filter
 from duoproxy.sandbox.directory_tree import DirectoryEntry, DirectoryTree
 
@@ -66,8 +66,9 @@ class FakeDirectory:
         self._require_reachable()
         if self.search_result is not None:
             return Found(self.search_result, (), (), SERVER)
-        [(tag, contents)] = read_elements(memoryview(bytes(wanted.toWire())))
-        found = self._tree().search(self._by_sid(octets), int(scope), read_filter(tag, contents), size_limit)
+        filter_octets = bytes(wanted.toWire())
+        read = read_filter(filter_octets, read_element(filter_octets, 0, len(filter_octets)))
+        found = self._tree().search(self._by_sid(octets), int(scope), read, size_limit)
         names = tuple(name.lower() for name in attributes) or ("1.1",)
         entries = [Entry(e.dn.encode(), {n.lower(): v for n, v in e.shown(names)}) for e in found.entries]
         return Found(Result(found.code), tuple(entries), (), SERVER)

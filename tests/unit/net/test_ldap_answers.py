@@ -9,12 +9,12 @@ import pytest
 from ldaptor.protocols import pureldap
 
 from duoproxy.errors import Disposition, RemoteProtocolError
+from duoproxy.ldap.messages import Response
 from duoproxy.net.ldap_answers import (
     MAX_DIAGNOSTIC_CHARACTERS,
     MAX_REFERRALS,
     Entry,
     Intermediate,
-    Operation,
     Reference,
     Result,
     read_answer,
@@ -33,7 +33,7 @@ def result_parts(code: int, dn: bytes = b"", text: bytes = b"") -> bytes:
 def test_entry_has_its_name_and_attributes() -> None:
     """RFC 4511 §4.5.2; names of attributes are found in any case."""
     received = read_answer(entry(7, "cn=Weird\\, User (x)", sAMAccountName=[b"weird"], memberOf=[b"a", b"b"]))
-    assert (received.message_id, received.operation) == (7, Operation.SEARCH_RESULT_ENTRY)
+    assert (received.message_id, received.operation) == (7, Response.SEARCH_ENTRY)
     assert isinstance(received.answer, Entry)
     assert received.answer.dn == b"cn=Weird\\, User (x)"
     assert received.answer.values("memberof") == (b"a", b"b")
@@ -70,7 +70,7 @@ def test_server_s_words_cannot_forge_log_lines() -> None:
 def test_bind_response_carries_the_credentials_of_the_server() -> None:
     """RFC 4511 §4.2.2, serverSaslCreds."""
     received = read_answer(bind_response(2, 14, credentials=b"NTLMSSP\0"))
-    assert received.operation is Operation.BIND_RESPONSE
+    assert received.operation is Response.BIND
     assert received.answer == Result(14, sasl_credentials=b"NTLMSSP\0")
     assert "NTLMSSP" not in repr(received.answer)
 
