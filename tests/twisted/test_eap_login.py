@@ -2,164 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
-from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor
-from duoproxy.eap.authenticator import EapAuthenticator, EapLimits
-from duoproxy.eap.methods.peap import PeapSettings, peap_registry
+from duoproxy.duoapi.messages import Factor
 from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
 from duoproxy.login.auto_backoff import AutoBackoff
-from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER
 from duoproxy.login.outcome import PrimaryOutcome, PrimaryQuestion
-from duoproxy.login.policy import Failmode, LoginPolicy, PrimaryDown
+from duoproxy.login.policy import Failmode
 from duoproxy.login.request import LoginRequest
-from duoproxy.net.eap_server import STOP_WAITS_FOR_RESPONSE_S, EapServer
+from duoproxy.net.eap_server import STOP_WAITS_FOR_RESPONSE_S
 from duoproxy.net.radius_client import UpstreamReply
-from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer
-from duoproxy.radius.addresses import parse_address_range
-from duoproxy.radius.attributes import AttributeId, Type, all_values, joined, split_long, vendor_attribute
-from duoproxy.radius.hiding import decrypt_salted, encrypt_salted
-from duoproxy.radius.packet import Attribute, Code, Packet
+from duoproxy.radius.attributes import AttributeId, Type, all_values, joined, vendor_attribute
+from duoproxy.radius.hiding import encrypt_salted
+from duoproxy.radius.packet import Code, Packet, decode_packet
 from duoproxy.radius.relay import DeviceRequest, PassThrough
 from duoproxy.secret import Secret
-from duoproxy.sections.eap_login import SAID_BY_EAP, EapLogins, EapLoginSettings
-from duoproxy.sections.login_shell import LoginShellSettings
+from duoproxy.sections.eap_login import SAID_BY_EAP
 from duoproxy.sections.radius_login_server import carries_state
 from duoproxy.service.log_text import format_line
-from duoproxy.testing import ALLOWED, DENIED, FakePrimary, FakeSecondFactor, make_environment
-from tests.twisted.radius_fakes import SECRET, FakeTransport, open_reply, request_octets
-from tests.unit.eap.certificates import tls_context
+from duoproxy.testing import ALLOWED, DENIED, FakePrimary
+from tests.twisted.eap_login_case import (
+    DEVICE,
+    IDENTITY,
+    PASSWORD,
+    POLICY,
+    STATION,
+    UPSTREAM_SECRET,
+    EapLoginCase,
+    SlowDuo,
+)
+from tests.twisted.radius_fakes import FakeTransport, open_reply
 from tests.unit.eap.peap_peer import PeapPeer
 
-DEVICE = ("10.0.0.5", 50000)
-STATION: tuple[Attribute, ...] = ((31, b"02-00-00-00-00-01"),)
-PASSWORD = "correct horse"
-IDENTITY = b"\2\x07\0\x0e\1anonymous"
-RECV_KEY, SEND_KEY = AttributeId(311, 17), AttributeId(311, 16)
-POLICY = LoginPolicy(primary_down=PrimaryDown.REJECT)
-UPSTREAM_SECRET = b"of the upstream"
-NOTHING_PASSES = PassThrough(never=SAID_BY_EAP)
-CONSOLE = DialogueOptions()
-MAX_STEPS = 60
 
-
-class SlowDuo(FakeSecondFactor):
-    """Answers when the test says so."""
-
-    pending: Deferred[AuthAnswer]
-
-    async def authenticate(self, query: AuthQuery) -> AuthAnswer:
-        self.asked.append(query)
-        self.pending = Deferred()
-        return await self.pending
-
-
-class EapLoginTests(SynchronousTestCase):
-    """One listener; a device that sends what its supplicant says."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.transport = FakeTransport()
-        self.primary: Any = FakePrimary(PASSWORD)
-        self.duo = FakeSecondFactor()
-        self.events: list[Mapping[str, object]] = []
-        self.identifier = 0
-
-    def begin(
-        self,
-        *,
-        policy: LoginPolicy = POLICY,
-        pass_through: PassThrough = NOTHING_PASSES,
-        pw_codec: str = "utf-8",
-        dialogue: DialogueOptions = CONSOLE,
-        failure_text: bool = True,
-        backoff: AutoBackoff | None = None,
-    ) -> None:
-        """Start the listener."""
-        environment = make_environment("radius_server_eap", reactor=self.clock, auth_event=self.events.append)
-        shell = LoginShellSettings(policy, pass_through, AttributeId(0, 31), pw_codec, "DIXXXXXXXXXXXXXXXXXX", "client")
-        self.logins = EapLogins(
-            shell, EapLoginSettings(dialogue, failure_text, backoff), environment, self.primary, self.duo
-        )
-        methods = peap_registry(PeapSettings(tls_context()), environment.random_bytes)
-        self.eap = EapServer(
-            section_name="radius_server_eap",
-            reactor=self.clock,
-            make_machine=lambda now: EapAuthenticator(methods, environment.random_bytes, EapLimits(), now),
-            make_login=self.logins.begin,
-            random_bytes=environment.random_bytes,
-            max_open=10,
-            max_fragment_bytes=1024,
-        )
-        self.server = RadiusServer(
-            section_name="radius_server_eap",
-            reactor=self.clock,
-            devices=[RadiusDevice(parse_address_range("10.0.0.0/24"), Secret(SECRET), "radius_ip_1")],
-            policy=RadiusPolicy(),
-            handler=self.eap.handle,
-            random_bytes=environment.random_bytes,
-            dictionary=environment.dictionary,
-            open_socket=lambda interface, port: self.transport,
-        )
-        self.server.bind("", 1812)
-        self.server.start()
-
-    # ── the device ─────────────────────────────────────────────────────────────────────────────────────────────
-
-    def send(self, eap: bytes, state: bytes | None, *more: Attribute) -> bytes:
-        """Send one request with an identifier and authenticator of its own; give its octets."""
-        self.identifier += 1
-        carried: list[Attribute] = [*STATION, *more, *(split_long(Type.EAP_MESSAGE, eap) or [(79, b"")])]
-        carried += [(int(Type.STATE), state)] if state is not None else []
-        octets = request_octets(self.identifier, attributes=carried, password=None, user=b"anonymous")
-        self.transport.deliver(octets, DEVICE)
-        return octets
-
-    def reply_to(self, octets: bytes) -> Packet | None:
-        """The reply to one request, checked as a strict device does."""
-        answers = [sent for sent, _, _ in self.transport.sent if sent[1] == octets[1]]
-        return open_reply(answers[-1], octets) if answers else None
-
-    def talk(
-        self, peer: PeapPeer, *more: Attribute, first: tuple[bytes, bytes | None] = (IDENTITY, None)
-    ) -> tuple[Packet | None, bytes]:
-        """Go on until there is an end, or no answer: the last reply, and the request that it answers."""
-        eap, state = first
-        for _ in range(MAX_STEPS):
-            octets = self.send(eap, state, *more)
-            reply = self.reply_to(octets)
-            if reply is None or reply.code != Code.ACCESS_CHALLENGE:
-                return reply, octets
-            request = joined(reply.attributes, Type.EAP_MESSAGE)
-            [state] = all_values(reply.attributes, Type.STATE)
-            assert request is not None
-            eap = peer.respond(request)
-            self.waiting = (eap, state)
-        raise AssertionError("no end")
-
-    def log_in(self, *answers: str | bytes, identity: bytes = b"alice", version: int = 1) -> tuple[Packet | None, str]:
-        """Log in once; give the last reply and the log."""
-        typed = [answer.encode() if isinstance(answer, str) else answer for answer in answers]
-        self.peer = PeapPeer(version=version, identity=identity, answers=typed)
-        with capturedLogs() as events:
-            reply, self.last_request = self.talk(self.peer)
-        return reply, "".join(format_line(event) for event in events)
-
-    def assert_keys(self, reply: Packet, request: bytes) -> None:
-        """The device gets the halves of the peer's own key."""
-        for number, half in ((RECV_KEY, self.peer.msk()[:32]), (SEND_KEY, self.peer.msk()[32:])):
-            [hidden] = all_values(reply.attributes, number)
-            self.assertEqual(decrypt_salted(hidden, SECRET, request[4:20]), half)
-
-    # ── logins ─────────────────────────────────────────────────────────────────────────────────────────────────
+class EapLoginTests(EapLoginCase):
+    """What becomes of logins."""
 
     def test_password_and_word_let_in_with_equal_keys(self) -> None:
         """Both versions; two prompts; one line for the end, with the inner name."""
@@ -463,3 +346,67 @@ class EapLoginTests(SynchronousTestCase):
             [(event["auth_stage"], event["status"]) for event in self.events],
             [("Primary authentication", "Allow"), ("Secondary authentication", "Allow")],
         )
+
+
+class ReplayTests(EapLoginCase):
+    """Somebody who recorded a login, datagram by datagram, and plays it again."""
+
+    def replayed(self, datagrams: Sequence[bytes]) -> list[Packet]:
+        """Send them again as they were; give the replies."""
+        replies = []
+        for octets in datagrams:
+            before = len(self.transport.sent)
+            self.transport.deliver(octets, DEVICE)
+            replies += [open_reply(sent, octets) for sent, _, _ in self.transport.sent[before:]]
+        return replies
+
+    def record_a_login(self) -> list[bytes]:
+        self.begin()
+        reply, _ = self.log_in(PASSWORD, "push")
+        assert reply is not None
+        self.assertEqual(reply.code, Code.ACCESS_ACCEPT)
+        return list(self.delivered)
+
+    def assert_nobody_was_asked_again(self) -> None:
+        self.assertEqual((self.primary.tried, len(self.duo.asked)), ([PASSWORD], 1))
+
+    def test_at_once_it_gets_the_same_octets_and_nobody_is_asked(self) -> None:
+        """The same datagrams have the same replies: what the listener sees twice is no second login."""
+        recorded = self.record_a_login()
+        first = [sent for sent, _, _ in self.transport.sent]
+        replies = self.replayed(recorded)
+        self.assertEqual([sent for sent, _, _ in self.transport.sent[len(first) :]], first)
+        self.assertEqual([reply.code for reply in replies][-1], Code.ACCESS_ACCEPT)
+        self.assert_nobody_was_asked_again()
+
+    def test_later_and_at_another_proxy_it_lets_nobody_in(self) -> None:
+        """A conversation begins, and every State of the recording is strange: no Accept, and nobody is asked."""
+        recorded = self.record_a_login()
+        for scene in ("later", "after a restart"):
+            if scene == "later":
+                self.clock.advance(600)
+            else:
+                self.transport = FakeTransport()
+                self.begin()
+            codes = [reply.code for reply in self.replayed(recorded)]
+            self.assertEqual(codes, [Code.ACCESS_CHALLENGE] + [Code.ACCESS_REJECT] * (len(recorded) - 1), scene)
+        self.assert_nobody_was_asked_again()
+
+    def test_its_messages_in_a_new_conversation_prove_nothing(self) -> None:
+        """What the peer said, under the States of now: TLS has other keys, and the end is an EAP-Failure."""
+        recorded = self.record_a_login()
+        self.clock.advance(600)
+        state: bytes | None = None
+        codes: list[int] = []
+        for octets in recorded:
+            eap = joined(decode_packet(octets).attributes, Type.EAP_MESSAGE)
+            assert eap is not None
+            reply = self.reply_to(self.send(eap, state))
+            assert reply is not None
+            codes.append(reply.code)
+            if reply.code != Code.ACCESS_CHALLENGE:
+                break
+            [state] = all_values(reply.attributes, Type.STATE)
+        self.assertEqual(codes[-1], Code.ACCESS_REJECT)
+        self.assertGreater(len(codes), 1)
+        self.assert_nobody_was_asked_again()
