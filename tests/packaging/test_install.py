@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -101,6 +102,30 @@ def test_a_login_with_a_second_factor_after_installing(new_root: NewRoot) -> Non
     assert "duo_authproxy_grp 640" in root.shell(f"stat --format='%G %a' {BASE}/log/authproxy.log")
     root.run(CTL, "stop")
     assert root.run(CTL, "status", check=False).returncode == 3
+
+
+def test_log_syslog_reaches_the_journal_out_of_the_sandbox_of_the_unit(new_root: NewRoot) -> None:
+    """Each line is there with facility, severity, name and process; a journal that is started anew is found again."""
+    root = new_root(boot=True, installed=True)
+    root.run("systemctl", "start", "systemd-journald.service")
+    text = builds.sandbox_configuration().replace("[main]", "[main]\nlog_syslog=true\nsyslog_facility=LOG_AUTHPRIV")
+    assert "LOG_AUTHPRIV" in text
+    root.path(f"{BASE}/conf/authproxy.cfg").write_text(text)
+    root.run(CTL, "start", "--no-report")
+    process = root.shell(MAIN_PID).strip()
+    for restarts in range(2):
+        assert "Received Access-Accept" in root.shell(LOGIN)
+        found = []
+        for _ in until(20):
+            written = root.shell("journalctl --identifier=duoauthproxy --output=json --no-pager").splitlines()
+            entries = [json.loads(line) for line in written if line.startswith("{")]
+            found = [entry for entry in entries if "user='ivan'" in entry["MESSAGE"]]
+            if len(found) > restarts:
+                break
+        about = ("PRIORITY", "SYSLOG_FACILITY", "SYSLOG_IDENTIFIER", "_PID")
+        assert [found[-1][key] for key in about] == ["6", "10", "duoauthproxy", process]
+        assert "result=accept cause=approved" in found[-1]["MESSAGE"]
+        root.run("systemctl", "restart", "systemd-journald.service")
 
 
 def test_it_starts_at_boot_while_duo_and_directory_are_down(new_root: NewRoot) -> None:

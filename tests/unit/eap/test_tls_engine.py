@@ -160,3 +160,10 @@ def test_chain_is_needed():
     """A server has a certificate."""
     with pytest.raises(ValueError, match="certificate"):
         TlsServerContext(TlsServerSettings([], key("ec")))
+
+
+def test_connections_share_one_context_that_releases_its_buffers():
+    """A conversation that waits holds no buffers of OpenSSL, and neither certificate nor key of its own."""
+    context = TlsServerContext(TlsServerSettings([certificate("ec")], key("ec")))
+    assert context._context.set_mode(0) & SSL.MODE_RELEASE_BUFFERS
+    assert {context.connect()._connection.get_context() for _ in range(2)} == {context._context}
