@@ -20,11 +20,6 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     return sorted(near, key=lambda candidate: distances[candidate])
 
 
-def is_near(name: str, other: str) -> bool:
-    """Tell whether two different names may be one name and a slip of it."""
-    return len(name) <= MAX_NAME_CHARS and distance(name, other) <= NEAR
-
-
 def distance(left: str, right: str) -> int:
     """Count the steps (as in `NEAR`) from one name to the other; more than `NEAR` is told as `NEAR + 1`.
 

@@ -22,7 +22,6 @@ TLS_1_2 = SSL.TLS1_2_VERSION
 TLS_1_3 = SSL.TLS1_3_VERSION
 MAX_PLAINTEXT_BYTES = 16 * 1024
 READ_BYTES = 16 * 1024
-RANDOM_BYTES = 32
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 

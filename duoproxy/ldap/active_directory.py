@@ -4,7 +4,7 @@ Owns the formats and no judgement: what a sub-code means to people stands in `re
 `lockout_policy`. Values come from entries as octets; one that cannot be read is None, as one that is not there: rights
 and replication make both ordinary.
 
-Source: MS-ADTS §2.2.16; MS-ADA1 to MS-ADA3; MS-DTYP §2.3.3, §2.4.2.
+Source: MS-ADA1 to MS-ADA3; MS-DTYP §2.3.3, §2.4.2.
 """
 
 from __future__ import annotations
@@ -36,8 +36,6 @@ UNIX_EPOCH_TICKS = 116_444_736_000_000_000
 ACCOUNT_ATTRIBUTES = (
     "objectSid",
     "primaryGroupID",
-    "userAccountControl",
-    "accountExpires",
     "pwdLastSet",
     "lockoutTime",
     "badPwdCount",
@@ -45,10 +43,6 @@ ACCOUNT_ATTRIBUTES = (
     "msDS-ResultantPSO",
 )
 """What a search for a user asks for, so that `read_account` has what it reads."""
-
-_DISABLED = 0x2
-_PASSWORD_NEVER_EXPIRES = 0x1_0000
-_SMART_CARD_REQUIRED = 0x4_0000
 
 
 def sub_code(diagnostic: str) -> str | None:
@@ -153,8 +147,6 @@ class AccountFacts:
     """What an entry says of its account; None for what could not be read.
 
     Attributes:
-        user_account_control: flags, MS-ADTS §2.2.16.
-        account_expires: FILETIME.
         pwd_last_set: FILETIME; 0: the password must be changed.
         lockout_time: FILETIME of the moment of locking; 0 or None: not locked.
         bad_pwd_count: wrong passwords so far, as the server counts that was asked: it is not replicated.
@@ -163,8 +155,6 @@ class AccountFacts:
         resultant_pso: DN of the fine-grained password policy that holds for it; empty for none, as far as can be read.
     """
 
-    user_account_control: int | None = None
-    account_expires: int | None = None
     pwd_last_set: int | None = None
     lockout_time: int | None = None
     bad_pwd_count: int | None = None
@@ -173,43 +163,14 @@ class AccountFacts:
     resultant_pso: bytes = b""
 
     @property
-    def is_disabled(self) -> bool:
-        """Whether an administrator switched the account off."""
-        return self._has_flag(_DISABLED)
-
-    @property
-    def needs_smart_card(self) -> bool:
-        """Whether the account may log in with a smart card only."""
-        return self._has_flag(_SMART_CARD_REQUIRED)
-
-    @property
-    def must_change_password(self) -> bool:
-        """Whether the user must set a new password first."""
-        return self.pwd_last_set == 0 and not self._has_flag(_PASSWORD_NEVER_EXPIRES)
-
-    @property
     def was_locked(self) -> bool:
         """Whether the account was locked and has not logged in since; the lock may have run out."""
         return bool(self.lockout_time)
-
-    def has_expired(self, now: float) -> bool:
-        """Tell whether the account itself (not its password) has run out.
-
-        Args:
-            now: seconds since 1970, UTC.
-        """
-        ends = filetime_to_unix_s(self.account_expires or 0)
-        return ends is not None and ends <= now
-
-    def _has_flag(self, flag: int) -> bool:
-        return self.user_account_control is not None and bool(self.user_account_control & flag)
 
 
 def read_account(attributes: Attributes) -> AccountFacts:
     """Read the facts about an account from its entry."""
     return AccountFacts(
-        user_account_control=read_integer(attributes, "userAccountControl"),
-        account_expires=read_integer(attributes, "accountExpires"),
         pwd_last_set=read_integer(attributes, "pwdLastSet"),
         lockout_time=read_integer(attributes, "lockoutTime"),
         bad_pwd_count=read_integer(attributes, "badPwdCount"),

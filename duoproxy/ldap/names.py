@@ -1,10 +1,10 @@
-"""Names in a directory: how values are escaped in filters and DNs, how DNs compare, what users type for a name.
+"""Names in a directory: how values are escaped in DNs, how DNs compare, what users type for a name.
 
-Owns the two escapings, which are different (a DN inside a filter takes both: first the value, then the whole DN), and
-the comparison of DNs that two sides spell differently. It knows no schema: every naming attribute is compared as a
-directory compares names of people and folders, without case and without superfluous blanks.
+Owns the comparison of DNs that two sides spell differently. It knows no schema: every naming attribute is compared as a
+directory compares names of people and folders, without case and without superfluous blanks. Nothing is escaped for
+filters: they are made without text (`duoproxy.net.ldap_filters`).
 
-Source: RFC 4514, RFC 4515 §3, RFC 4518 §2.
+Source: RFC 4514, RFC 4518 §2.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import unicodedata
 
 from attrs import frozen
 
-_FILTER_SPECIAL = re.compile(r"[\\*()\0-\x1f\x7f\udc80-\udcff]")
 _DN_SPECIAL = re.compile(r'["+,;<>\\]')
 _DN_UNPRINTABLE = re.compile(r"[\0-\x1f\x7f\udc80-\udcff]")
 
@@ -50,16 +49,6 @@ _SHORT_TYPES = {
 
 RelativeName = tuple[tuple[str, str], ...]
 """One RDN: attribute types (short, lower case) with their values as spelled, escapes undone."""
-
-
-def escape_filter_value(value: str | bytes) -> str:
-    r"""Escape an assertion value for a text filter: `\2a`, `\28`, `\29`, `\5c`, `\00`, and octets that are no UTF-8.
-
-    Control characters become hex pairs, too: no reader of the filter takes a tab for a blank.
-
-    Source: RFC 4515 §3.
-    """
-    return _FILTER_SPECIAL.sub(_as_hex_pair, _as_text(value))
 
 
 def escape_dn_value(value: str | bytes) -> str:

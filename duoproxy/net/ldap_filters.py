@@ -115,8 +115,3 @@ def all_of(*parts: Filter) -> Filter:
 def any_of(*parts: Filter) -> Filter:
     """Match what at least one part matches; a single part stays as it is. Source: RFC 4511 §4.5.1.7."""
     return parts[0] if len(parts) == 1 else pureldap.LDAPFilter_or(list(parts))
-
-
-def none_of(part: Filter) -> Filter:
-    """Match what the part does not match. Source: RFC 4511 §4.5.1.7."""
-    return pureldap.LDAPFilter_not(part)

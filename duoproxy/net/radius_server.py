@@ -28,7 +28,14 @@ from duoproxy.net.udp import RECEIVE_BUFFER_BYTES, DatagramTransport, Endpoint, 
 from duoproxy.radius.addresses import DeviceTable
 from duoproxy.radius.attributes import Type, first
 from duoproxy.radius.authenticators import MessageAuthenticator, check_message_authenticator
-from duoproxy.radius.duplicates import MAX_IN_FLIGHT, MIN_RETRY_INTERVAL_S, Arrival, DuplicateTable, Exchange
+from duoproxy.radius.duplicates import (
+    MAX_IN_FLIGHT,
+    MIN_RETRY_INTERVAL_S,
+    Arrival,
+    DuplicateTable,
+    Exchange,
+    gave_up,
+)
 from duoproxy.radius.packet import Code, Packet, decode_packet, frame_packet
 from duoproxy.radius.retries import PendingLogin, RetryTable, fingerprint
 from duoproxy.secret import Secret
@@ -377,7 +384,7 @@ class RadiusServer:
             retried = f"; it had asked again, {interval_s:.1f} s apart" if interval_s >= MIN_RETRY_INTERVAL_S else ""
             self._login_step(login_id, f"{_CODE_NAMES.get(code, code)} is sent to {host}{retried}.")
         silent_s = now - exchange.last_arrival
-        if interval_s >= MIN_RETRY_INTERVAL_S and silent_s > 2 * interval_s + 1:
+        if gave_up(silent_s, interval_s):
             self._early.note(host, silent_s, interval_s, now)
             self._limited.warn("late", host, lambda: sentences.device_stopped_waiting(host, silent_s, interval_s))
             if login_id:

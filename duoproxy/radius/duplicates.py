@@ -37,7 +37,6 @@ class Exchange:
         identifier: the Identifier of the request.
         superseded: a newer authentic request took its Identifier: its answer must not be sent any more.
         finished: the answer (or the silence) is decided.
-        retransmissions: how often the device sent the same octets again.
         retry_interval_s: the longest time between two of its arrivals; 0 before the first retransmission.
     """
 
@@ -50,7 +49,6 @@ class Exchange:
         "identifier",
         "last_arrival",
         "local",
-        "retransmissions",
         "retry_interval_s",
         "source",
         "superseded",
@@ -65,23 +63,23 @@ class Exchange:
         self.finished = False
         self.finished_at = 0.0
         self.last_arrival = now
-        self.retransmissions = 0
         self.retry_interval_s = 0.0
-
-    def device_stopped_retrying(self, now: float) -> bool:
-        """Tell whether the device seems to have given up: it retried, and is silent for over twice its own interval.
-
-        Args:
-            now: seconds, monotonic; the moment of the answer.
-        """
-        return self.retransmissions > 0 and now - self.last_arrival > 2 * self.retry_interval_s + 1
 
     def _arrived_again(self, now: float) -> None:
         gap = now - self.last_arrival
         if gap >= MIN_RETRY_INTERVAL_S:
-            self.retransmissions += 1
             self.retry_interval_s = max(self.retry_interval_s, gap)
         self.last_arrival = now
+
+
+def gave_up(silent_s: float, interval_s: float) -> bool:
+    """Tell whether a device seems to have given up: it retried, and is silent for over twice its own interval.
+
+    Args:
+        silent_s: since its last arrival.
+        interval_s: the longest time between two of its arrivals; 0: it never retried, and nothing is known.
+    """
+    return interval_s >= MIN_RETRY_INTERVAL_S and silent_s > 2 * interval_s + 1
 
 
 class Arrival(enum.Enum):

@@ -24,7 +24,6 @@ from duoproxy.tools.control_client import NoAnswer, ask
 from duoproxy.tools.durations import local_time
 from duoproxy.tools.log_reader import log_files, logins_in
 
-EXIT_TOLD: Final = 0
 EXIT_NO_SUCH_LOGIN: Final = 1
 EXIT_UNREADABLE: Final = 4
 

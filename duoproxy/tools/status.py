@@ -16,7 +16,6 @@ from duoproxy.tools.command_line import HELP, counted, takes_configuration, take
 from duoproxy.tools.control_client import Absence, NoAnswer, ask
 from duoproxy.tools.durations import in_words, local_time
 
-EXIT_RUNNING: Final = 0
 EXIT_NOT_RUNNING: Final = 3
 EXIT_UNKNOWN: Final = 4
 REMINDER_DAYS: Final = 30

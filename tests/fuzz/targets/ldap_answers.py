@@ -36,8 +36,7 @@ def target(data: bytes) -> None:
     assert found is None or int(found, 16) >= 0
     _sid(data)
     values = data.split(b"\0")
-    account = read_account({name: [value] for name, value in zip(ACCOUNT_ATTRIBUTES, values, strict=False)})
-    account.has_expired(2e9)
+    read_account({name: [value] for name, value in zip(ACCOUNT_ATTRIBUTES, values, strict=False)})
     filetime_to_unix_s(struct.unpack("<q", data[:8].ljust(8, b"\0"))[0])
 
 

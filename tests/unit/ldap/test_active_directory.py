@@ -122,9 +122,7 @@ def test_facts_of_an_entry():
     """Every fact is read where it stands; what is not there is None."""
     entry = {
         "objectSid": [SID],
-        "UserAccountControl": [b"512"],
-        "accountExpires": [b"0"],
-        "pwdLastSet": [b"132223104000000000"],
+        "PwdLastSet": [b"132223104000000000"],
         "lockoutTime": [b"0"],
         "badPwdCount": [b"2"],
         "badPasswordTime": [b"132223104000000001"],
@@ -132,32 +130,9 @@ def test_facts_of_an_entry():
         "msDS-ResultantPSO": [b"CN=Strict,CN=Password Settings Container,CN=System,DC=corp"],
     }
     assert read_account(entry) == AccountFacts(
-        512, 0, 132223104000000000, 0, 2, 132223104000000001, 513, entry["msDS-ResultantPSO"][0]
+        132223104000000000, 0, 2, 132223104000000001, 513, entry["msDS-ResultantPSO"][0]
     )
     assert read_account({}) == AccountFacts()
-
-
-def test_flags_of_an_account():
-    """Disabled, smart card and never-expires are single bits of userAccountControl."""
-    assert AccountFacts(user_account_control=0x202).is_disabled
-    assert not AccountFacts(user_account_control=0x200).is_disabled
-    assert not AccountFacts().is_disabled
-    assert AccountFacts(user_account_control=0x40200).needs_smart_card
-    assert not AccountFacts(user_account_control=0x200).needs_smart_card
-
-
-def test_password_that_must_be_changed():
-    """pwdLastSet 0 asks for a new password, unless the password never expires."""
-    assert AccountFacts(user_account_control=0x200, pwd_last_set=0).must_change_password
-    assert not AccountFacts(user_account_control=0x10200, pwd_last_set=0).must_change_password
-    assert not AccountFacts(user_account_control=0x200).must_change_password
-
-
-def test_end_of_an_account():
-    """accountExpires is the moment from which on the account has expired; 0 and never are no end."""
-    ends = AccountFacts(account_expires=unix_s_to_filetime(1000.0))
-    assert [ends.has_expired(now) for now in (999.0, 1000.0)] == [False, True]
-    assert not any(AccountFacts(account_expires=never).has_expired(1e12) for never in (None, 0, NEVER))
 
 
 def test_lock_of_an_account():

@@ -8,32 +8,12 @@ from duoproxy.ldap.names import (
     UserName,
     dns_domain_of,
     escape_dn_value,
-    escape_filter_value,
     is_at_or_below,
     looks_like_dn,
     parse_dn,
     same_dn,
     split_username,
 )
-
-
-@pytest.mark.parametrize(
-    ("value", "escaped"),
-    [
-        ("alice", "alice"),
-        ("*)(objectClass=*", r"\2a\29\28objectClass=\2a"),
-        ("C:\\MyFile", r"C:\5cMyFile"),
-        ("a\0b", r"a\00b"),
-        ("pär", "pär"),
-        ("pär".encode(), "pär"),
-        (b"\x01\x05\xff(", r"\01\05\ff\28"),
-        ("a\tb\r\n", r"a\09b\0d\0a"),
-        ("", ""),
-    ],
-)
-def test_filter_value(value, escaped):
-    r"""`* ( ) \ NUL`, controls and octets that are no UTF-8 become hex pairs; everything else stays."""
-    assert escape_filter_value(value) == escaped
 
 
 @pytest.mark.parametrize(
@@ -54,12 +34,6 @@ def test_filter_value(value, escaped):
 def test_dn_value(value, escaped):
     """What is special in a DN gets a backslash, what cannot be shown becomes a hex pair."""
     assert escape_dn_value(value) == escaped
-
-
-def test_dn_in_a_filter_takes_both_escapings():
-    """First the value becomes part of a DN, then the whole DN is escaped for the filter."""
-    dn = f"CN={escape_dn_value('Weird, User (x)')},DC=corp"
-    assert escape_filter_value(dn) == r"CN=Weird\5c, User \28x\29,DC=corp"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from duoproxy.radius.duplicates import Arrival, DuplicateTable, Exchange, Received
+from duoproxy.radius.duplicates import Arrival, DuplicateTable, Exchange, Received, gave_up
 from duoproxy.radius.packet import Packet, encode_packet
 
 DEVICE = ("10.0.0.1", 1645)
@@ -195,15 +195,15 @@ def test_device_that_stopped_retrying_is_told():
     table = DuplicateTable()
     exchange = begun(table, request(), 0.0)
     receive(table, request(), 5.0)
-    assert exchange.retransmissions == 1
-    assert not exchange.device_stopped_retrying(16.0)
-    assert exchange.device_stopped_retrying(16.1)
+    assert exchange.retry_interval_s == 5.0
+    assert not gave_up(16.0 - exchange.last_arrival, exchange.retry_interval_s)
+    assert gave_up(16.1 - exchange.last_arrival, exchange.retry_interval_s)
 
 
 def test_device_that_never_retried_is_not_blamed():
     """Without a retransmission nothing is known of the device's patience."""
     table = DuplicateTable()
-    assert not begun(table, request()).device_stopped_retrying(1000.0)
+    assert not gave_up(1000.0, begun(table, request()).retry_interval_s)
 
 
 def test_datagram_doubled_by_the_network_is_no_retry():
@@ -211,5 +211,5 @@ def test_datagram_doubled_by_the_network_is_no_retry():
     table = DuplicateTable()
     exchange = begun(table, request(), 0.0)
     receive(table, request(), 0.01)
-    assert exchange.retransmissions == 0
-    assert not exchange.device_stopped_retrying(60.0)
+    assert exchange.retry_interval_s == 0
+    assert not gave_up(60.0, exchange.retry_interval_s)
