@@ -90,6 +90,7 @@ PEERS: tuple[Peer, ...] = (
     Peer("curl", "curl", ("curl",)),
     Peer("haproxy", "haproxy", ("haproxy",), services=("haproxy.service",)),
     Peer("expect", "expect", ("expect",)),
+    Peer("logrotate", "logrotate", ("logrotate",), services=("logrotate.timer",)),
     Peer("systemd", "systemd-sysv", files=("sbin/init",)),
     Peer("systemd-analyze", "systemd", ("systemd-analyze",)),
     Peer("systemd-nspawn", "systemd-container", ("systemd-nspawn",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -138,6 +139,34 @@ def test_usr1_opens_the_logs_anew(ports: SandboxPorts) -> None:
         second = made.log.with_name("second")
         wait_until(lambda: "it is a symbolic link" in second.read_text(), "the refusal in the log that stays open")
         assert Path("/etc/hosts").read_bytes() == hosts
+
+
+@pytest.mark.needs_peer("logrotate")
+def test_the_settings_for_logrotate_work_as_they_stand_in_the_documentation(
+    ports: SandboxPorts, tmp_path: Path
+) -> None:
+    """The real logrotate, twice: no line is lost, what is old is compressed, and the service writes a new file."""
+    page = (Path(__file__).parents[2] / "docs/how-to/operate.md").read_text("utf-8")
+    settings = page.partition("```text\n/opt/duoauthproxy/log/*.log {")[2].partition("```")[0]
+    assert "systemctl kill --signal=USR1 duoauthproxy" in settings
+    with installation(sections(ports, log_max_size=0)) as made:
+        made.start()
+        text = f"{made.log.parent}/*.log {{{settings}".replace(
+            "systemctl kill --signal=USR1 duoauthproxy", f"kill -USR1 $(cat {made.pid_file})"
+        ).replace("su duo_authproxy_svc duo_authproxy_grp", f"su {SERVICE_USER.pw_name} {SERVICE_USER.pw_gid}")
+        file = tmp_path / "logrotate.conf"
+        file.write_text(text, "utf-8")
+        file.chmod(0o644)
+        for times in (1, 2):
+            made.wait_for_log("is ready" if times == 1 else "The log files were opened anew (SIGUSR1).")
+            done = made.run(["logrotate", "--force", "--state", str(tmp_path / "state"), str(file)])
+            assert (done.returncode, done.stderr) == (0, "")
+            wait_until(made.log.exists, "a new log")
+        made.wait_for_log("The log files were opened anew (SIGUSR1).")
+        compressed = made.log.with_name("authproxy.log.2.gz")
+        assert "duoproxy is ready" in gzip.decompress(compressed.read_bytes()).decode()
+        assert "opened anew" in made.log.with_name("authproxy.log.1").read_text("utf-8")
+        assert made.log.stat().st_uid == SERVICE_USER.pw_uid
 
 
 def test_links_in_the_log_folder_lead_root_nowhere(installed: Installation, tmp_path: Path) -> None:
