@@ -7,6 +7,7 @@ import re
 import stat
 from pathlib import Path
 
+from duoproxy.config.file_rights import may_read, name_of_user
 from duoproxy.config.kind import Kind, ParseContext, Reach, ValueParseError
 from duoproxy.config.problems import quoted
 from duoproxy.secret import Secret
@@ -52,7 +53,7 @@ class SecretText(Kind[Secret]):
         elif source == "credential":
             secret = self._from_credential(name, context)
         else:
-            secret = self._from_file(context.path(name), context)
+            secret = self._from_file(context.path(name), context, context.reads_as)
         if len(secret) > MAX_SECRET_BYTES:
             raise _fault(f"the secret is longer than {MAX_SECRET_BYTES} bytes", "Write a shorter one")
         return secret
@@ -70,16 +71,16 @@ class SecretText(Kind[Secret]):
             raise _fault("what follows credential: is not the name of a systemd credential", "Write credential:NAME")
         folder = context.environ.get("CREDENTIALS_DIRECTORY")
         if folder:
-            return self._from_file(Path(folder) / name, context)
+            return self._from_file(Path(folder) / name, context, reads_as=None)
         if context.reach is not Reach.SERVICE:
             return _not_looked_at("credential:", context)
         what = f"there is no folder of systemd credentials to take {name} from"
         raise _fault(what, f"Start the proxy as a systemd service with LoadCredential={name}:PATH")
 
-    def _from_file(self, path: Path, context: ParseContext) -> Secret:
+    def _from_file(self, path: Path, context: ParseContext, reads_as: int | None) -> Secret:
         if not context.follows_files:
             return _not_looked_at("file:", context)
-        octets = read_beginning(path, MAX_SECRET_BYTES + len(b"\r\n") + 1, context)
+        octets = read_beginning(path, MAX_SECRET_BYTES + len(b"\r\n") + 1, context, reads_as)
         if octets is None:
             return PLACEHOLDER_SECRET
         if others_can_read(path):
@@ -114,7 +115,7 @@ class InputFile(Kind[Path]):
         if path in context.made_files:
             return path
         if context.follows_files:
-            read_beginning(path, 1, context)
+            read_beginning(path, 1, context, context.reads_as)
         return path
 
     def describe(self) -> str:
@@ -156,17 +157,28 @@ def _fault(what: str, remedy: str) -> ValueParseError:
     return ValueParseError(what, remedy, wants_example=False)
 
 
-def read_beginning(path: Path, max_bytes: int, context: ParseContext) -> bytes | None:
+def read_beginning(path: Path, max_bytes: int, context: ParseContext, reads_as: int | None = None) -> bytes | None:
     """Read the beginning of a regular file (a pipe could keep us waiting for ever).
+
+    Args:
+        path: of the file.
+        max_bytes: octets that are read at most.
+        context: of the value that names it.
+        reads_as: the user who has to be able to read it, beside this process; None: nobody else.
 
     Returns:
         None when only the account of the service may read it and somebody else checks; that is a warning.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise _fault(f"{quoted(str(path), MAX_PATH_CHARS)} is not a file", "Write the name of a file")
-        with path.open("rb") as file:
-            return file.read(max_bytes)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise _fault(f"{quoted(str(path), MAX_PATH_CHARS)} is not a file", "Write the name of a file")
+            if reads_as is not None and not may_read(reads_as, descriptor):
+                raise _not_for(reads_as, path)
+            return os.read(descriptor, max_bytes)
+        finally:
+            os.close(descriptor)
     except PermissionError:
         if context.reach is not Reach.SERVICE:
             what = f"{quoted(str(path), MAX_PATH_CHARS)} may not be read by this account and was not looked at"
@@ -180,6 +192,12 @@ def read_beginning(path: Path, max_bytes: int, context: ParseContext) -> bytes |
         raise _fault(
             f"{quoted(str(path), MAX_PATH_CHARS)} cannot be read ({cause})", "Write the name of a file that is there"
         ) from None
+
+
+def _not_for(user_id: int, path: Path) -> ValueParseError:
+    name = name_of_user(user_id)
+    what = f"{quoted(str(path), MAX_PATH_CHARS)} may not be read by {name}, who owns this configuration"
+    return _fault(what, f"Give {name} the right to read it, or the configuration to root")
 
 
 def others_can_read(path: Path) -> bool:

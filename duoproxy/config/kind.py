@@ -73,6 +73,7 @@ class ParseContext:
         made_files: files that a section of this configuration makes when it starts.
         client_sections: names of the client sections of the file.
         reach: how far values are followed.
+        reads_as: the user with whose rights files that are named are read; None: those of this process.
         warnings: (what, remedy) pairs; kinds add to it with `warn`.
     """
 
@@ -82,6 +83,7 @@ class ParseContext:
     made_files: frozenset[Path] = frozenset()
     client_sections: frozenset[str] = frozenset()
     reach: Reach = Reach.SERVICE
+    reads_as: int | None = None
     warnings: list[tuple[str, str]] = Factory(list)
 
     def warn(self, what: str, remedy: str) -> None:

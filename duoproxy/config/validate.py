@@ -17,6 +17,7 @@ from attrs import frozen
 from duoproxy.config.catalogue import Catalogue
 from duoproxy.config.cross_checks import check_listeners, put_on_loopback, resolve_client
 from duoproxy.config.file_kinds import OutputFile, is_clear_text
+from duoproxy.config.file_rights import owner_whose_rights_count
 from duoproxy.config.findings import Findings
 from duoproxy.config.headings import Headings, sort_headings
 from duoproxy.config.ini import IniFile, read_ini
@@ -196,6 +197,7 @@ class _Validation:
             environ=self._environ,
             client_sections=headings.nameable_clients,
             reach=self._reach,
+            reads_as=owner_whose_rights_count(self._path),
         )
         made = frozenset(path for one in [main, *headings.sections] for path in _made_files(one, context))
         context = attrs.evolve(context, made_files=made)

@@ -7,9 +7,12 @@ read and left out, so that an administrator can point to a file as it came with 
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
+from typing import IO
 
 from attrs import evolve
 
@@ -81,7 +84,7 @@ class DictionaryReader:
             raise blame.error(what)
         try:
             with file.open("rb") as opened:
-                octets = opened.read(MAX_FILE_BYTES + 1)
+                octets, shown = opened.read(MAX_FILE_BYTES + 1), _may_be_shown(opened)
         except OSError as error:
             raise blame.error(f"{_quoted(name)} cannot be read: {error.strerror or error}") from None
         if len(octets) > MAX_FILE_BYTES:
@@ -89,7 +92,7 @@ class DictionaryReader:
         for number, line in enumerate(octets.decode("utf-8-sig", "replace").splitlines(), 1):
             words = line.partition("#")[0].split()
             if words:
-                self._line(_Place(str(file), number), words, (folder, name), depth)
+                self._line(_Place(str(file), number, shown), words, (folder, name), depth)
 
     def _line(self, place: _Place, words: list[str], file: tuple[Traversable, str], depth: int) -> None:
         if not all(word.isprintable() for word in words):
@@ -193,14 +196,25 @@ class DictionaryReader:
 class _Place:
     """A line of a file, for whom to blame."""
 
-    __slots__ = ("file", "line")
+    __slots__ = ("file", "line", "shown")
 
-    def __init__(self, file: str, line: int) -> None:
+    def __init__(self, file: str, line: int, shown: bool = True) -> None:
         self.file = file
         self.line = line
+        self.shown = shown
 
     def error(self, what: str) -> DictionaryError:
+        """Say what is wrong; of a closed file nothing is quoted, for it may have been named to see it quoted."""
+        if not self.shown:
+            what = "no line of a dictionary (what it says is not shown, for not everybody may read the file)"
         return DictionaryError(self.file, self.line, what)
+
+
+def _may_be_shown(opened: IO[bytes]) -> bool:
+    try:
+        return bool(os.fstat(opened.fileno()).st_mode & stat.S_IROTH)
+    except OSError:
+        return True  # a file inside an archive of our own
 
 
 def _need(place: _Place, words: list[str], count: int, usage: str) -> None:

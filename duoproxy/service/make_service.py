@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from twisted.logger import ILogObserver, LogEvent, Logger
 from zope.interface import implementer
 
+from duoproxy.config.file_rights import owner_whose_rights_count
 from duoproxy.config.validate import Configuration, ConfiguredSection, load_configuration
 from duoproxy.duoapi.messages import Generation
 from duoproxy.errors import ConfigError, DuoproxyError
@@ -153,7 +154,7 @@ def _give_up_root(options: Mapping[str, str], configuration: Configuration) -> s
         return AS_ROOT if os.geteuid() == 0 else ""
     identity = find_identity(options["user"], options["group"])
     if os.geteuid() == 0:
-        for folder in (log_folder(configuration), Places(configuration.path).run_folder):
+        for folder in folders_of_root(configuration):
             make_folder_for(identity, folder)
     become(identity)
     file = _pid_file(options)
@@ -189,6 +190,18 @@ def _reopen(logs: Logs) -> None:
         log.error("{sentence}", sentence=sentence)
     if not sentences:
         log.info("The log files were opened anew (SIGUSR1).")
+
+
+def folders_of_root(configuration: Configuration) -> list[Path]:
+    """Give the folders that root makes for the service user where they are missing.
+
+    `log_dir` is one of them only if the configuration is root's own: whoever took over the account that owns it would
+    else be given a folder anywhere, as one that another program takes its settings from.
+    """
+    places = Places(configuration.path)
+    logs = log_folder(configuration)
+    may_name = logs == places.log_folder or owner_whose_rights_count(configuration.path) is None
+    return [logs, places.run_folder] if may_name else [places.run_folder]
 
 
 def log_folder(configuration: Configuration) -> Path:

@@ -15,6 +15,8 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from duoproxy.config.file_rights import owner_whose_rights_count
+from duoproxy.service.places import Places
 from duoproxy.tools.command_line import EXIT_PROBLEM, HELP, takes_configuration, takes_json
 from duoproxy.tools.connectivity_report import Report
 from duoproxy.tools.connectivity_run import Audience, run_report
@@ -63,11 +65,24 @@ def log_report(report: Report) -> str:
     folder = report.log_folder
     now = datetime.datetime.now(datetime.UTC)
     text = "\n".join([f"{now:%Y-%m-%dT%H:%M:%S%z}", *report.lines(), ""])
+    if not _may_be_logged_in(folder, report.file):
+        return f"The results were not logged: in {folder} root writes for a configuration of its own only (log_dir)."
     try:
         write_replacing(folder, LOG_NAME, text)
     except OSError as fault:
         return f"The results could not be logged in {folder / LOG_NAME}: {fault.strerror}."
     return f"The results have also been logged in {folder / LOG_NAME}."
+
+
+def _may_be_logged_in(folder: Path, configuration: Path) -> bool:
+    """Whether root writes into a folder: its owner, if not root, names none of others in a configuration."""
+    owner = owner_whose_rights_count(configuration)
+    if owner is None or folder == Places(configuration).log_folder:
+        return True
+    try:
+        return folder.stat().st_uid == owner
+    except OSError:
+        return True  # it is told why nothing can be written there
 
 
 def run_in_reactor(begin: Callable[[Any], Coroutine[Any, Any, ResultT]]) -> ResultT:

@@ -17,10 +17,9 @@ from duoproxy.sections.checks import CheckFinding, CheckLevel
 from duoproxy.service.places import Places, default_configuration
 from duoproxy.tools.file_checks import service_account
 from duoproxy.tools.port_holders import Holder, Process, configuration_of, port_holders, process
+from duoproxy.tools.service_process import read_pid_file
 
 _NO_RIGHT: Final = frozenset({errno.EACCES, errno.EPERM})
-MAX_PID_CHARACTERS: Final = 20
-"""Characters that are read of a pid file."""
 
 
 def port_findings(listener: Listener, configuration: Path) -> Sequence[CheckFinding]:
@@ -120,12 +119,10 @@ def _serves(found: Process, configuration: Path) -> bool:
 
 def service_process(configuration: Path) -> Process | None:
     """Find the running service of a file by its pid file; None when there is none, or the id is another program's."""
-    try:
-        with Places(configuration).pid_file.open("r", encoding="ascii") as file:
-            pid = int(file.read(MAX_PID_CHARACTERS))
-    except (OSError, ValueError):
+    written = read_pid_file(Places(configuration).pid_file)
+    if written is None:
         return None
-    found = process(pid)
+    found = process(written[0])
     return found if found is not None and _serves(found, configuration) else None
 
 

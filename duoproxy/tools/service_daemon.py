@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from duoproxy.config.file_rights import owner_whose_rights_count
 from duoproxy.config.validate import load_configuration
 from duoproxy.errors import ConfigError, DuoproxyError
 from duoproxy.sections.main import MAX_SHUTDOWN_GRACE_S, MainSettings
@@ -115,6 +116,12 @@ class Daemon:
             raise PrivilegeFault(f"The folder {folder} for the process id is missing. Make it for the service user.")
 
     def _log_folder(self) -> Path:
+        """Give the folder whose group is the log group: `log_dir` counts only if the configuration is root's own.
+
+        Whoever took over the account that owns it would else choose the group of the service among all folders.
+        """
+        if owner_whose_rights_count(self.configuration) is not None:
+            return self._places.log_folder
         main = self._main()
         return Path(main.log_dir) if main is not None and main.log_dir else self._places.log_folder
 

@@ -63,7 +63,7 @@ class ServiceProcess:
 
 def find_service(pid_file: Path) -> ServiceProcess | None:
     """Find the running service; None when the file is missing, or names no process of it."""
-    read = _read_pid_file(pid_file)
+    read = read_pid_file(pid_file)
     if read is None:
         return None
     pid, written = read
@@ -78,7 +78,11 @@ def find_service(pid_file: Path) -> ServiceProcess | None:
     return None
 
 
-def _read_pid_file(path: Path) -> tuple[int, os.stat_result] | None:
+def read_pid_file(path: Path) -> tuple[int, os.stat_result] | None:
+    """Give the process id that a file names, and what the file is; None when it is no plain file with a number.
+
+    A pipe in its place keeps nobody waiting.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

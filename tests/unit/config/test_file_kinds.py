@@ -129,10 +129,10 @@ def test_file_of_another_account_is_a_warning_for_who_checks(tmp_path: Path, mon
     """The service has an account of its own; tests may run as root, who may read everything."""
     path = secret_file(tmp_path, b"x", 0)
 
-    def refuse(self: Path, mode: str) -> None:
+    def refuse(path: Path, flags: int) -> int:
         raise PermissionError
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("duoproxy.config.file_kinds.os.open", refuse)
     where = context(tmp_path, reach=Reach.SHELL)
     SECRET.parse("file:secret.txt", where)
     assert where.warnings[0][0] == f"'{path}' may not be read by this account and was not looked at"

@@ -190,6 +190,19 @@ def test_vendor_at_the_end_of_the_line_is_the_older_format(tmp_path):
     assert known(dictionary, "Acme-X").attribute_id == AttributeId(4711, 3)
 
 
+def test_line_of_a_closed_file_is_not_quoted(tmp_path):
+    """Whoever may write into a configuration has root read no file aloud by calling it a dictionary."""
+    path = write(tmp_path, "root:$6$salt$hash:19000:0:99999:7:::")
+    path.chmod(0o640)
+    including = tmp_path / "outer"
+    including.write_text(f"$INCLUDE {path}")
+    for file in (path, including):
+        with pytest.raises(DictionaryError) as caught:
+            load_dictionary(file)
+        assert f"{path}:1: no line of a dictionary" in str(caught.value)
+        assert "salt" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from duoproxy.config.problems import Problem, Severity
 from duoproxy.sections.checks import CheckFinding, CheckLevel
+from duoproxy.tools.connectivity import LOG_NAME, log_report
 from duoproxy.tools.connectivity_report import Report, SectionReport
 
 FILE, LOGS = Path("/opt/duoauthproxy/conf/authproxy.cfg"), Path("/opt/duoauthproxy/log")
@@ -126,3 +128,21 @@ def test_the_report_as_json_has_the_same_facts() -> None:
             "text": "Directory dc1:389: no connection. Start it.",
         }
     ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could write into folders of others")
+def test_root_logs_a_report_in_no_folder_that_somebody_elses_configuration_names(tmp_path: Path) -> None:
+    """The folder beside it, and one of its owner's, get the report; one of root's does not."""
+    file, roots, owners = tmp_path / "conf" / "authproxy.cfg", tmp_path / "etc", tmp_path / "owners"
+    for folder in (file.parent, roots, owners, tmp_path / "log"):
+        folder.mkdir()
+    file.touch()
+    for path in (file, owners):
+        os.chown(path, 54_321, -1)
+    assert "were not logged" in log_report(Report(file, roots))
+    assert list(roots.iterdir()) == []
+    for folder in (owners, tmp_path / "log"):
+        assert "have also been logged" in log_report(Report(file, folder))
+        assert (folder / LOG_NAME).is_file()
+    os.chown(file, 0, -1)
+    assert "have also been logged" in log_report(Report(file, roots))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from duoproxy.service.places import Places
 from duoproxy.tools import port_checks
-from duoproxy.tools.port_checks import port_findings
+from duoproxy.tools.port_checks import port_findings, service_process
 from duoproxy.tools.port_holders import Holder, Process
 
 LISTENER = ("udp", "", 1812)
@@ -92,3 +93,12 @@ def test_an_address_of_another_machine(configuration: Path, held: Hold) -> None:
         "error: UDP port 1812 on all addresses cannot be listened on: this machine does not have that address. Write "
         "one of its own addresses (`ip address` lists them) in the option interface, or leave it out."
     ]
+
+
+def test_a_pipe_in_the_place_of_the_pid_file_keeps_nobody_waiting(configuration: Path) -> None:
+    """The run folder belongs to the service's account, and root asks for the process."""
+    pid_file = Places(configuration).pid_file
+    pid_file.parent.mkdir(exist_ok=True)
+    pid_file.unlink(missing_ok=True)
+    os.mkfifo(pid_file)
+    assert service_process(configuration) is None

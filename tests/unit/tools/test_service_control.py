@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -225,3 +226,16 @@ def test_help_has_examples_and_exit_codes(command: str) -> None:
     said = CliRunner().invoke(main, [command, "--help"]).output
     assert "Examples:" in said
     assert "Exit codes: 0 it is so now (or was before), 1 it is not, 2 wrong usage." in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root chooses a group for the service")
+def test_log_group_is_chosen_by_no_configuration_that_the_service_may_write(tmp_path: Path) -> None:
+    """log_dir would name a folder of the group that somebody wants to be in."""
+    for name in ("conf", "log", "elsewhere"):
+        (tmp_path / name).mkdir()
+    path = tmp_path / "conf" / "authproxy.cfg"
+    path.write_text(f"[main]\nlog_dir={tmp_path}/elsewhere\n{GOOD}")
+    path.chmod(0o600)
+    assert Daemon(path)._log_folder() == tmp_path / "elsewhere"
+    os.chown(path, 54_321, -1)
+    assert Daemon(path)._log_folder() == tmp_path / "log"
