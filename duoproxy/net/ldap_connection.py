@@ -1,12 +1,12 @@
 """One connection to a directory server: requests out, answers matched to them, every wait with its deadline.
 
-Owns message ids, Abandon, the Notice of Disconnection, the switch to TLS, and the security layer of a SASL bind. It
-encodes with ldaptor's message classes and reads with `duoproxy.net.ldap_answers`. It must not know who binds or what
-is searched.
+Owns Abandon, the Notice of Disconnection, the switch to TLS, and the security layer of a SASL bind. It encodes with
+ldaptor's message classes and reads with `duoproxy.net.ldap_answers`; which answer belongs to which request is the
+business of `duoproxy.net.ldap_pending`. It must not know who binds or what is searched.
 
 What is no LDAP ends the connection, with a sentence to each request that waits.
 
-Source: RFC 4511 §4.1.1 (message ids), §4.4.1, §4.11 (Abandon), §4.14 (StartTLS), §5.1.
+Source: RFC 4511 §4.4.1, §4.11 (Abandon), §4.14 (StartTLS), §5.1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
-from attrs import define, field, frozen
 from ldaptor.protocols import pureldap
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed
@@ -27,28 +26,17 @@ from zope.interface import implementer
 
 from duoproxy.errors import RemoteProtocolError
 from duoproxy.ldap.ber import fault
-from duoproxy.ldap.framing import MAX_MESSAGE_ID, FramingError, MessageFramer
+from duoproxy.ldap.framing import FramingError, MessageFramer
 from duoproxy.ldap.messages import NOTICE_OF_DISCONNECTION, START_TLS, Response, ResultCode
 from duoproxy.net import ldap_sentences as sentences
 from duoproxy.net.channel_binding import server_end_point
 from duoproxy.net.deadlines import Expired, within
-from duoproxy.net.ldap_answers import (
-    Entry,
-    Received,
-    Reference,
-    Result,
-    read_answer,
-)
-from duoproxy.net.ldap_faults import LdapConnectionLost, LdapFault, LdapNotConnected, LdapTimeout, LdapTooBusy
+from duoproxy.net.ldap_answers import Received, Result, read_answer
+from duoproxy.net.ldap_faults import LdapConnectionLost, LdapFault, LdapNotConnected, LdapTimeout
 from duoproxy.net.ldap_layer import SecurityLayer
+from duoproxy.net.ldap_pending import Answers, PendingRequest, PendingRequests
 
 MAX_MESSAGE_BYTES: Final = 8 * 1024 * 1024
-MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
-"""All messages that answer one request."""
-MAX_ANSWER_MESSAGES: Final = 10_000
-MAX_OUTSTANDING: Final = 256
-MAX_ABANDONED: Final = 256
-"""Abandoned requests whose answer may still come; beyond, the connection is given up."""
 CLOSE_S: Final = 2.0
 """After goodbye, until the connection is broken off."""
 
@@ -57,42 +45,8 @@ _FINAL: Final = {
     pureldap.LDAPSearchRequest: Response.SEARCH_DONE,
     pureldap.LDAPExtendedRequest: Response.EXTENDED,
 }
-_SEARCH_PARTS: Final = frozenset({Response.SEARCH_ENTRY, Response.SEARCH_REFERENCE})
-
 Controls = Sequence[tuple[bytes, bool, bytes | None]]
 """OID, criticality and value of each control."""
-
-
-@frozen
-class Answers:
-    """Everything that came back for one request.
-
-    Attributes:
-        result: how it ended.
-        entries: what a search found.
-        references: where else a search would have to go on; they are not followed.
-    """
-
-    result: Result
-    entries: tuple[Entry, ...] = ()
-    references: tuple[Reference, ...] = ()
-
-
-@define
-class _Pending:
-    """A request that waits for its answer."""
-
-    final: Response
-    exclusive: bool
-    """Nothing else may be under way with it, and it cannot be abandoned: a bind, or StartTLS."""
-    switches: bool
-    """With its success the octets on the connection become something else; nothing may come behind it."""
-    sent_at: float
-    whole: Deferred[Answers]
-    entries: list[Entry] = field(factory=list)
-    references: list[Reference] = field(factory=list)
-    octets: int = 0
-    messages: int = 0
 
 
 @implementer(IHandshakeListener)
@@ -121,9 +75,7 @@ class LdapConnection(Protocol):
         self._handshake: Deferred[None] | None = self.ready if tls_from_start else None
         self._framer = MessageFramer(MAX_MESSAGE_BYTES)
         self._layer: SecurityLayer | None = None
-        self._pending: dict[int, _Pending] = {}
-        self._abandoned: set[int] = set()
-        self._next_id = 1
+        self._pending = PendingRequests()
         self._open = self._switching = self._closing = self._retired = False
         self._fault: LdapFault | None = None
         self._heard_at = self._used_at = float(reactor.seconds())
@@ -262,28 +214,18 @@ class LdapConnection(Protocol):
                 self._close_when_done()
             raise LdapTimeout(*sentences.no_answer(limit_s)) from None
 
-    def _send(self, operation: Any, controls: Controls | None, switches: bool) -> _Pending:
-        final = _FINAL[type(operation)]
-        exclusive = final is not Response.SEARCH_DONE
+    def _send(self, operation: Any, controls: Controls | None, switches: bool) -> PendingRequest:
         if self._fault is not None or not self._open or self._closing:
             raise LdapConnectionLost(*sentences.connection_lost())
-        if len(self._pending) >= MAX_OUTSTANDING:
-            raise LdapTooBusy(*sentences.too_many_outstanding(MAX_OUTSTANDING))
-        if self._pending and (exclusive or any(other.exclusive for other in self._pending.values())):
-            raise RuntimeError("nothing may be under way together with a bind or StartTLS")
-        message_id = self._take_id()
-        waiting: Deferred[Answers] = Deferred(lambda _: self._give_up(message_id))
-        pending = _Pending(final, exclusive, switches, self._reactor.seconds(), waiting)
-        self._pending[message_id] = pending
-        self._used_at = pending.sent_at
-        self._write(pureldap.LDAPMessage(operation, controls=controls, id=message_id))
+        now = self._reactor.seconds()
+        pending = self._pending.add(_FINAL[type(operation)], switches, now, self._give_up)
+        self._retire_when_used_up()
+        self._used_at = now
+        self._write(pureldap.LDAPMessage(operation, controls=controls, id=pending.message_id))
         return pending
 
-    def _take_id(self) -> int:
-        message_id = self._next_id
-        self._next_id += 1
-        self._retired = self._retired or self._next_id >= MAX_MESSAGE_ID - 1  # one is left for an Abandon
-        return message_id
+    def _retire_when_used_up(self) -> None:
+        self._retired = self._retired or self._pending.is_used_up
 
     def _write(self, message: Any) -> None:
         octets = bytes(message.toWire())
@@ -291,15 +233,15 @@ class LdapConnection(Protocol):
 
     def _give_up(self, message_id: int) -> None:
         """Nobody waits for this answer any more. Source: RFC 4511 §4.11."""
-        pending = self._pending.pop(message_id, None)
+        pending = self._pending.give_up(message_id)
         if pending is None:
             return
         if pending.exclusive:
             self._break(LdapConnectionLost(*sentences.connection_lost()))
             return
-        self._abandoned.add(message_id)
-        self._write(pureldap.LDAPMessage(pureldap.LDAPAbandonRequest(id=message_id), id=self._take_id()))
-        self._retired = self._retired or len(self._abandoned) > MAX_ABANDONED
+        abandon = pureldap.LDAPAbandonRequest(id=message_id)
+        self._write(pureldap.LDAPMessage(abandon, id=self._pending.take_id()))
+        self._retire_when_used_up()
         self._close_when_done()
 
     # ── what comes ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -359,47 +301,21 @@ class LdapConnection(Protocol):
         if received.message_id == 0:
             self._take_unsolicited(received)
             return
-        pending = self._pending.get(received.message_id)
-        if pending is None:
-            self._take_late(received)
-            return
-        pending.octets += len(octets)
-        pending.messages += 1
-        if pending.octets > MAX_ANSWER_BYTES or pending.messages > MAX_ANSWER_MESSAGES:
-            raise fault("an answer without end")
-        self._take_part(received, pending, more_behind)
+        pending = self._pending.find(received)
+        result = pending.take(received, len(octets)) if pending is not None else None
+        if pending is not None and result is not None:
+            self._finish(pending, result, more_behind)
 
-    def _take_part(self, received: Received, pending: _Pending, more_behind: bool) -> None:
-        answer = received.answer
-        if received.operation is pending.final and isinstance(answer, Result):
-            self._finish(received.message_id, pending, answer, more_behind)
-        elif received.operation is Response.INTERMEDIATE:
-            return
-        elif pending.final is not Response.SEARCH_DONE or received.operation not in _SEARCH_PARTS:
-            raise fault(f"a {received.operation.name} response is no answer to what was asked")
-        elif isinstance(answer, Entry):
-            pending.entries.append(answer)
-        elif isinstance(answer, Reference):
-            pending.references.append(answer)
-
-    def _finish(self, message_id: int, pending: _Pending, result: Result, more_behind: bool) -> None:
+    def _finish(self, pending: PendingRequest, result: Result, more_behind: bool) -> None:
         if pending.switches and result.code == ResultCode.SUCCESS:
             if more_behind:
                 raise fault(
                     "octets behind the answer after which the connection changes; somebody may have put them in"
                 )
             self._switching = True
-        del self._pending[message_id]
         self._used_at = self._heard_at
-        pending.whole.callback(Answers(result, tuple(pending.entries), tuple(pending.references)))
+        self._pending.finish(pending, result)
         self._close_when_done()
-
-    def _take_late(self, received: Received) -> None:
-        """Let the answer to an abandoned request pass; any other belongs to nobody. Source: RFC 4511 §4.11."""
-        if received.message_id not in self._abandoned:
-            raise fault(f"an answer to message {received.message_id}, which was not asked")
-        if received.operation is Response.SEARCH_DONE:
-            self._abandoned.discard(received.message_id)
 
     def _take_unsolicited(self, received: Received) -> None:
         """Source: RFC 4511 §4.4: unknown ones are ignored."""
@@ -415,7 +331,7 @@ class LdapConnection(Protocol):
         elif not self._closing and self._fault is None:
             self._closing = True
             if not self._switching:
-                self._write(pureldap.LDAPMessage(pureldap.LDAPUnbindRequest(), id=self._take_id()))
+                self._write(pureldap.LDAPMessage(pureldap.LDAPUnbindRequest(), id=self._pending.take_id()))
             cast(Any, self.transport).loseConnection()
             self._close_timer = self._reactor.callLater(CLOSE_S, self.abort)
 
@@ -434,7 +350,7 @@ class LdapConnection(Protocol):
     def _break(self, fault: LdapFault) -> None:
         """End the connection because of a fault, and tell it to each request."""
         self._fault = self._fault or fault
-        self._fail_all(self._fault)
+        self._pending.fail_all(self._fault)
         self.abort()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -448,13 +364,8 @@ class LdapConnection(Protocol):
         for waiting in (handshake, self.ready):
             if waiting is not None and not waiting.called:
                 waiting.errback(fault)
-        self._fail_all(fault)
+        self._pending.fail_all(fault)
         self.gone.callback(None)
-
-    def _fail_all(self, fault: LdapFault) -> None:
-        pending, self._pending = self._pending, {}
-        for each in pending.values():
-            each.whole.errback(fault)
 
 
 def whole_seconds(limit_s: float) -> int:

@@ -20,8 +20,9 @@ from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.ldap_answers import Result
 from duoproxy.net.ldap_binds import Credentials, bind
 from duoproxy.net.ldap_connect import Connector, Greeting
-from duoproxy.net.ldap_connection import Answers, LdapConnection
+from duoproxy.net.ldap_connection import LdapConnection
 from duoproxy.net.ldap_faults import LdapConnectionLost, LdapNotConnected, LdapTimeout, LdapTooBusy
+from duoproxy.net.ldap_pending import Answers
 from duoproxy.net.ldap_service import ServiceAccount
 
 MAX_SERVICE_CONNECTIONS: Final = 4

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from duoproxy.ldap.framing import MAX_MESSAGE_ID
 from duoproxy.net import ldap_connection as subject
+from duoproxy.net import ldap_pending
 from duoproxy.net.ldap_faults import LdapConnectionLost, LdapFault, LdapNotConnected, LdapTimeout, LdapTooBusy
 from tests.twisted.ldap_wire import (
     NOTICE,
@@ -97,7 +98,7 @@ class AnswerTests(ConnectionCase):
 
     def test_too_many_requests_at_once(self) -> None:
         """What is under way is bounded."""
-        for _ in range(subject.MAX_OUTSTANDING):
+        for _ in range(ldap_pending.MAX_OUTSTANDING):
             self.talk.ask()
         self.assertIn("256 requests wait", self.fault_of(self.talk.ask(), LdapTooBusy))
 
@@ -223,7 +224,7 @@ class EndTests(ConnectionCase):
 
     def test_message_ids_that_run_out_end_the_connection(self) -> None:
         """RFC 4511 §4.1.1.1: an id of the session is never used for two."""
-        self.talk.connection._next_id = MAX_MESSAGE_ID - 2
+        self.talk.connection._pending._next_id = MAX_MESSAGE_ID - 2
         waiting = self.talk.ask()
         self.assertFalse(self.talk.connection.is_usable)
         self.talk.answer(done(MAX_MESSAGE_ID - 2))
@@ -294,7 +295,7 @@ class HostileTests(ConnectionCase):
     def test_answer_without_end(self) -> None:
         """Entries for ever are cut off, by their number and by their octets."""
         waiting = self.talk.ask()
-        for _ in range(subject.MAX_ANSWER_MESSAGES // 1000 + 1):
+        for _ in range(ldap_pending.MAX_ANSWER_MESSAGES // 1000 + 1):
             self.talk.answer(entry(1) * 1000)
         self.assert_broken(waiting, "an answer without end")
 
