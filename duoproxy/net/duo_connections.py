@@ -23,7 +23,8 @@ from duoproxy.duoapi.sentences import Clauses
 from duoproxy.errors import DuoproxyError
 from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.net.deadlines import Expired, within
-from duoproxy.net.duo_channel import Channel, Link, NotSent
+from duoproxy.net.duo_channel import Channel, NotSent
+from duoproxy.net.duo_link import Link
 from duoproxy.net.http_connect import TunnelEndpoint, TunnelRefused
 from duoproxy.net.remembered_address import LACKING_HERE, RememberedEndpoint
 from duoproxy.net.tls import CertificateRefused, StrictClientTls, TrustRoots

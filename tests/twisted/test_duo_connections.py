@@ -22,9 +22,9 @@ from twisted.trial.unittest import TestCase
 from duoproxy.duoapi.messages import PreauthResult
 from duoproxy.errors import AnswerLost, ServiceRefused, ServiceUnavailable
 from duoproxy.net.connection_limit import ConnectionLimit
-from duoproxy.net.duo_channel import MAX_BODY_BYTES
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.duo_connections import split_api_host
+from duoproxy.net.plain_http import MAX_BODY_BYTES
 from duoproxy.net.tls import StrictClientTls
 from tests.twisted.duo_case import AUTHORITY, PREAUTH, PUSH, SHORT_S, ClientCase, usual
 from tests.twisted.https_stand_in import (

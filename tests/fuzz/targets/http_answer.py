@@ -12,7 +12,9 @@ from twisted.python.failure import Failure
 from duoproxy.duoapi.answers import HttpAnswer
 from duoproxy.duoapi.clock import read_date
 from duoproxy.duoapi.signing import SignedRequest
-from duoproxy.net.duo_channel import MAX_BODY_BYTES, Channel, Link, Lost
+from duoproxy.net.duo_channel import Channel, Lost
+from duoproxy.net.duo_link import Link
+from duoproxy.net.plain_http import MAX_BODY_BYTES
 from tests.fuzz.log_watch import LogWatch
 from tests.fuzz.shaping import chunks, first_octet
 
