@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import importlib
 import json
 import subprocess
@@ -16,13 +17,17 @@ from typing import Any
 from click.testing import CliRunner
 
 from duoproxy.service.places import Places
+from duoproxy.tools.make_cert import make_certificate
 from tests.peers.challenge_lab import CHALLENGE, CONCAT, DUO_ONLY, USERS
 from tests.peers.ports import free_ports
 from tests.peers.proxy import Sections, proxy_command, proxy_environment, write_configuration
 from tests.peers.sandbox import SandboxPorts, sandbox_sections
 from tests.peers.server import RunningServer, start_server
 
-AUTO = "radius_server_auto"
+AUTO, EAP = "radius_server_auto", "radius_server_eap"
+CERTIFICATE_DAYS = 20
+SLOW = "olga"
+"""Approves later than an impatient device waits."""
 NOBODY = 65534
 TOOL_DEADLINE_S = 60.0
 _TOOLS = {
@@ -131,9 +136,9 @@ def _run(command: Sequence[str]) -> ToolRun:
 
 
 @contextlib.contextmanager
-def running_installation(users: Mapping[str, str] = USERS) -> Iterator[Installation]:
+def running_installation(users: Mapping[str, str] = {**USERS, SLOW: "push approve-after 6"}) -> Iterator[Installation]:
     """Run one whose folders everybody may look into, as below /opt; 127.0.0.1 is its device."""
-    names = (AUTO, CHALLENGE, CONCAT, DUO_ONLY)
+    names = (AUTO, CHALLENGE, CONCAT, DUO_ONLY, EAP)
     api, *numbers = free_ports(1 + len(names))
     ports = dict(zip(names, numbers, strict=True))
     sections: dict[str, dict[str, object]] = {"main": {"log_stdout": "false", "log_auth_events": "true"}}
@@ -148,6 +153,14 @@ def running_installation(users: Mapping[str, str] = USERS) -> Iterator[Installat
         for each in (base, base / "conf", base / "run", base / "log"):
             each.mkdir(exist_ok=True)
             each.chmod(0o755)
+        made_files = make_certificate(
+            "radius.example.com",
+            base / "conf",
+            datetime.datetime.now(datetime.UTC),
+            days=CERTIFICATE_DAYS,
+            use_rsa=False,
+        )
+        sections[EAP] |= {"certs": made_files.certificate, "pkey": made_files.key}
         installation = Installation(base, sections, ports)
         try:
             installation.start()

@@ -9,11 +9,21 @@ import socket
 import stat
 import urllib.parse
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.peers.challenge_lab import CHALLENGE, CONCAT, DUO_ONLY
-from tests.peers.control_lab import AUTO, NOBODY, Installation, can_run_as, running_installation
+from tests.peers.control_lab import (
+    AUTO,
+    CERTIFICATE_DAYS,
+    EAP,
+    NOBODY,
+    SLOW,
+    Installation,
+    can_run_as,
+    running_installation,
+)
 from tests.peers.radclient import Answer, Radclient, login
 from tests.peers.sandbox import PASSWORD, RADIUS_SECRET, SKEY
 from tests.peers.server import wait_until
@@ -73,6 +83,29 @@ def test_status_of_a_running_proxy(installation: Installation, device: Device) -
     section = status["sections"][AUTO]
     assert (section["pending"], section["duo"]["reachable"]) == (0, True)
     assert section["dropped"] == {"wrong shared secret": 1}
+
+
+def test_status_tells_what_somebody_should_look_at(installation: Installation, device: Device) -> None:
+    """A device that gave up before its user approved, and the days left on a certificate; both are to do."""
+    gave_up = device.radclient.send(installation.address(AUTO), login(SLOW, PASSWORD), tries=2, wait_s=1.0)
+    assert gave_up.code == ""
+    found: list[dict[str, Any]] = []
+
+    def told() -> bool:
+        found.extend(installation.tool("authproxyctl", "status", "--json").json()["sections"][AUTO]["early_devices"])
+        return bool(found)
+
+    wait_until(told, "a device that gave up early")
+    early = found[0]
+    assert early["device"] == "127.0.0.1"
+    assert 1.0 < early["silent_s"] < 20.0
+    said = installation.tool("authproxyctl", "status").output
+    to_do = said.partition("To do:\n")[2].partition("\n\n")[0].splitlines()
+    left = f"{CERTIFICATE_DAYS - 1} days"
+    assert f"  ! [{EAP}]: its certificate ends in {left}: renew it, and restart the proxy." in to_do
+    [line] = [line for line in to_do if line.startswith(f"  ! [{AUTO}]: device 127.0.0.1 asks every ")]
+    assert line.endswith("before the answer: set its time-out to 60 s or more.")
+    assert f"  certificate               {left} left\n" in said
 
 
 def test_explain_of_an_allowed_a_denied_and_a_failed_login(installation: Installation, device: Device) -> None:
