@@ -32,6 +32,8 @@ PASSWORD: Final = b"correct horse"
 
 # A request waits in one of these places: a socket and an identifier.
 _Place = tuple[socket.socket, int]
+Key = tuple[int, int]
+"""The same place: the number of the socket, and the identifier."""
 
 
 def user_name(number: int) -> str:
@@ -83,7 +85,7 @@ class Load:
         self._users = users or logins
         self._password = password
         self._unsent = deque(range(logins))
-        self._sent: dict[tuple[int, int], float] = {}
+        self._sent: dict[Key, float] = {}
         self.took_s: list[float] = []
         self.codes: dict[int, int] = {}
         self.last_answer = 0.0
@@ -124,9 +126,13 @@ class Load:
 
     def _send(self, number: int) -> None:
         place, identifier = self._free.popleft()
-        octets = make_request(number, number % self._users, identifier, self._secret, self._password)
+        octets = self._first_request(number, (place.fileno(), identifier))
         self._sent[place.fileno(), identifier] = time.monotonic()
         place.send(octets)
+
+    def _first_request(self, number: int, key: Key) -> bytes:
+        """Write the request that begins a login."""
+        return make_request(number, number % self._users, key[1], self._secret, self._password)
 
     def _receive(self, place: socket.socket) -> None:
         while True:
@@ -136,14 +142,31 @@ class Load:
                 return
             except ConnectionRefusedError:
                 continue
-            now = time.monotonic()
-            sent = self._sent.pop((place.fileno(), octets[1]), None)
-            if sent is None:
-                continue
-            self.took_s.append(now - sent)
-            self.codes[octets[0]] = self.codes.get(octets[0], 0) + 1
-            self.last_answer = now
-            self._free.append((place, octets[1]))
+            self._take(place, (place.fileno(), octets[1]), octets)
+
+    def _take(self, place: socket.socket, key: Key, octets: bytes) -> None:
+        """Note that a login has ended."""
+        now = time.monotonic()
+        sent = self._sent.pop(key, None)
+        if sent is None:
+            return
+        self.took_s.append(now - sent)
+        self.codes[octets[0]] = self.codes.get(octets[0], 0) + 1
+        self.last_answer = now
+        self._free.append((place, key[1]))
+
+    def print_result(self, started: float) -> None:
+        """Write the line of JSON."""
+        took = sorted(self.took_s) or [0.0]
+        result = {
+            "accepted": self.codes.get(Code.ACCESS_ACCEPT, 0),
+            "rejected": self.codes.get(Code.ACCESS_REJECT, 0),
+            "unanswered": self.unanswered,
+            "seconds": max(0.0, self.last_answer - started),
+            "p50_ms": 1000 * took[len(took) // 2],
+            "p95_ms": 1000 * took[len(took) * 95 // 100],
+        }
+        sys.stdout.write(json.dumps(result) + "\n")
 
 
 def _open(port: int) -> socket.socket:
@@ -154,31 +177,27 @@ def _open(port: int) -> socket.socket:
     return opened
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def make_parser(text: str | None) -> argparse.ArgumentParser:
+    """Make the parser of a load, with the arguments that each has."""
+    parser = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--secret", required=True)
     parser.add_argument("--logins", type=int, required=True)
+    parser.add_argument("--wait", type=float, default=20.0, help="seconds to wait for an answer (default 20)")
+    return parser
+
+
+def main() -> None:
+    parser = make_parser(__doc__)
     parser.add_argument("--in-flight", type=int, default=0, help="at most so many at once (default: all)")
     parser.add_argument("--per-second", type=float, default=0.0, help="send at this rate (default: as answered)")
-    parser.add_argument("--wait", type=float, default=20.0, help="seconds to wait for an answer (default 20)")
     parser.add_argument("--users", type=int, default=0, help="so many users, in turn (default: all different)")
     parser.add_argument("--password", default=PASSWORD.decode(), help=f"everybody's (default: {PASSWORD.decode()})")
     options = parser.parse_args()
     in_flight = options.in_flight or options.logins
     secret, password = options.secret.encode(), options.password.encode()
     load = Load(options.port, secret, options.logins, in_flight, options.users, password)
-    started = load.run(options.per_second, options.wait)
-    took = sorted(load.took_s) or [0.0]
-    result = {
-        "accepted": load.codes.get(2, 0),
-        "rejected": load.codes.get(3, 0),
-        "unanswered": load.unanswered,
-        "seconds": max(0.0, load.last_answer - started),
-        "p50_ms": 1000 * took[len(took) // 2],
-        "p95_ms": 1000 * took[len(took) * 95 // 100],
-    }
-    sys.stdout.write(json.dumps(result) + "\n")
+    load.print_result(load.run(options.per_second, options.wait))
 
 
 if __name__ == "__main__":

@@ -9,15 +9,11 @@ radius_load.py; a login with a prompt is one login, from its first request to it
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import socket
-import sys
-import time
 from typing import Final
 
-from bench.kit.radius_load import PASSWORD, Load, user_name
+from bench.kit.radius_load import PASSWORD, Key, Load, make_parser, user_name
 from duoproxy.radius.attributes import Type, first
 from duoproxy.radius.authenticators import encode_request
 from duoproxy.radius.hiding import hide_password
@@ -46,7 +42,7 @@ class RelayLoad(Load):
         """
         super().__init__(port, secret, logins, in_flight, users)
         self._answer = answer.encode()
-        self._numbers: dict[tuple[int, int], int] = {}
+        self._numbers: dict[Key, int] = {}
         self._proofs: list[tuple[Attribute, ...]] = []
         if method == "mschapv2":
             password = Secret(PASSWORD)
@@ -54,41 +50,20 @@ class RelayLoad(Load):
             made = [ms_chap_v2(name, password, 1, CHALLENGE, PEER_CHALLENGE) for name in names]
             self._proofs = [one.attributes for one in made]
 
-    def _send(self, number: int) -> None:
-        place, identifier = self._free.popleft()
-        key = place.fileno(), identifier
-        self._sent[key] = time.monotonic()
+    def _first_request(self, number: int, key: Key) -> bytes:
         self._numbers[key] = number
-        place.send(self._request(number, identifier, PASSWORD, ()))
+        return self._request(number, key[1], PASSWORD, ())
 
-    def _receive(self, place: socket.socket) -> None:
-        while True:
-            try:
-                octets = place.recv(4096)
-            except BlockingIOError:
-                return
-            except ConnectionRefusedError:
-                continue
-            key = place.fileno(), octets[1]
-            if octets[0] == Code.ACCESS_CHALLENGE and key in self._sent:
-                self._go_on(place, key, octets)
-            else:
-                self._ended(place, key, octets[0])
+    def _take(self, place: socket.socket, key: Key, octets: bytes) -> None:
+        if octets[0] == Code.ACCESS_CHALLENGE and key in self._sent:
+            self._go_on(place, key, octets)
+        else:
+            super()._take(place, key, octets)
 
-    def _go_on(self, place: socket.socket, key: tuple[int, int], octets: bytes) -> None:
+    def _go_on(self, place: socket.socket, key: Key, octets: bytes) -> None:
         """Answer a prompt, with the same Identifier and another authenticator."""
         state = first(decode_packet(octets).attributes, Type.STATE) or b""
         place.send(self._request(self._numbers[key], key[1], self._answer, ((Type.STATE, state),)))
-
-    def _ended(self, place: socket.socket, key: tuple[int, int], code: int) -> None:
-        now = time.monotonic()
-        sent = self._sent.pop(key, None)
-        if sent is None:
-            return
-        self.took_s.append(now - sent)
-        self.codes[code] = self.codes.get(code, 0) + 1
-        self.last_answer = now
-        self._free.append((place, key[1]))
 
     def _request(self, number: int, identifier: int, password: bytes, more: tuple[Attribute, ...]) -> bytes:
         authenticator, user = os.urandom(16), number % self._users
@@ -108,29 +83,15 @@ class RelayLoad(Load):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = make_parser(__doc__)
     parser.add_argument("--method", choices=("pap", "mschapv2", "challenge"), required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--secret", required=True)
-    parser.add_argument("--logins", type=int, required=True)
     parser.add_argument("--in-flight", type=int, default=32, help="at most so many at once (default 32)")
-    parser.add_argument("--wait", type=float, default=20.0, help="seconds to wait for an answer (default 20)")
     parser.add_argument("--users", type=int, default=50, help="so many users, in turn (default 50)")
     parser.add_argument("--answer", default="push", help="to a prompt (default: push)")
     options = parser.parse_args()
     secret, logins, method = options.secret.encode(), options.logins, options.method
     load = RelayLoad(options.port, secret, logins, options.in_flight, options.users, method, options.answer)
-    started = load.run(0.0, options.wait)
-    took = sorted(load.took_s) or [0.0]
-    result = {
-        "accepted": load.codes.get(2, 0),
-        "rejected": load.codes.get(3, 0),
-        "unanswered": load.unanswered,
-        "seconds": max(0.0, load.last_answer - started),
-        "p50_ms": 1000 * took[len(took) // 2],
-        "p95_ms": 1000 * took[len(took) * 95 // 100],
-    }
-    sys.stdout.write(json.dumps(result) + "\n")
+    load.print_result(load.run(0.0, options.wait))
 
 
 if __name__ == "__main__":
