@@ -205,7 +205,7 @@ def _row(case: Case, each: Competitor, own: Competitor | None, direct: Competito
         f"{each.median(case, lambda run: run.message_us):.1f}" if proxied else "-",
         own_cpu,
         added_ms,
-        median_and_range([run.others_percent for run in runs]),
+        median_and_range([run.others_percent for run in runs]) if proxied else "-",
     ]
 
 
