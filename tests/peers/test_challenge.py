@@ -78,9 +78,14 @@ def test_wrong_password_denied_push_and_wrong_passcodes_let_nobody_in(device: De
 
 
 def test_sms_brings_the_prompt_again(device: Device) -> None:
-    """And a push can be taken then."""
+    """A code answers it, once; and a push can be taken then, too."""
     again = device.ask("alice", "sms", device.prompted("alice"))
     assert "Enter one of them." in text_of(again)
+    code = device.lab.new_sms_code("alice")
+    assert device.ask("alice", code, state_of(again)).code == ACCEPTED
+    used = device.ask("alice", code, device.prompted("alice"))
+    assert "Incorrect passcode" in text_of(used)
+    again = device.ask("alice", "sms", device.prompted("alice"))
     assert device.ask("alice", "push", state_of(again)).code == ACCEPTED
 
 
@@ -146,3 +151,21 @@ def test_duo_only_takes_the_field_as_the_factor(lab: ChallengeLab, radclient: Ra
     assert duo_only.ask("carol", "424242").code == ACCEPTED
     assert duo_only.ask("carol", PASSWORD).code == REJECTED
     assert duo_only.ask("alice", "").code == REJECTED
+
+
+def test_an_application_of_the_older_api_is_shown_the_prompt_of_the_service(device: Device) -> None:
+    """403 for /auth/v2: the proxy goes on with /rest/v1, shows its text as it is, and its numbers count.
+
+    The last test here: from now on the proxy knows that this application is an older one.
+    """
+    device.lab.controls.call("/sandbox/generations", {"refused": {"v2": 403}})
+    challenge = device.ask("alice", PASSWORD)
+    device.lab.server.wait_for_output("may not call /auth/v2; /rest/v1 is used for it")
+    assert "Duo two-factor login for alice" in text_of(challenge)
+    assert "Passcode or option (1-" in text_of(challenge)
+    assert device.ask("alice", "1", state_of(challenge)).code == ACCEPTED
+    second = device.ask("carol", "000000", device.prompted("carol"))
+    assert device.ask("carol", "424242", state_of(second)).code == ACCEPTED
+    again = device.ask("alice", "sms", device.prompted("alice"))
+    assert device.ask("alice", device.lab.new_sms_code("alice"), state_of(again)).code == ACCEPTED
+    assert device.ask("dave", "push", device.prompted("dave")).code == REJECTED

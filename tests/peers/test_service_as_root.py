@@ -87,8 +87,17 @@ def status_of(pid: int) -> dict[str, str]:
 
 
 def test_a_service_from_start_to_stop(installed: Installation, ports: SandboxPorts) -> None:
-    """Root takes a low port, the service user serves it: one capability, logs of its own that rotate, and an end."""
-    installed.start()
+    """Root takes a low port, the service user serves it: one capability, logs of its own that rotate, and an end.
+
+    start prints the connectivity report, and then that it runs.
+    """
+    said = installed.ctl("start")
+    report = said.stdout.splitlines()
+    assert said.returncode == 0, said.stdout + said.stderr + installed.text()
+    assert report[0].startswith("Running the connectivity tool of duoproxy.")
+    assert report[1] == "[info]  Testing section 'main' with configuration:"
+    assert "[info]  SUMMARY" in report
+    assert report[-1] == "The proxy runs."
     pid = installed.pid()
     status = status_of(pid)
     user = str(SERVICE_USER.pw_uid)
@@ -107,7 +116,7 @@ def test_a_service_from_start_to_stop(installed: Installation, ports: SandboxPor
         "authevents.log",
         *[f"authevents.log.{n}" for n in (1,)],
         "authproxy.log",
-    ] + [f"authproxy.log.{number}" for number in (1, 2, 3)]
+    ] + [f"authproxy.log.{number}" for number in (1, 2, 3)] + ["connectivity_tool.log"]
     for path in logs:
         about = path.stat()
         assert (about.st_uid, about.st_gid, about.st_mode & 0o7777) == (
