@@ -6,29 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import evolve
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from duoproxy.duoapi.messages import AuthAnswer, AuthQuery
 from duoproxy.eap.authenticator import EapAuthenticator, EapLimits
 from duoproxy.eap.methods.peap import PeapSettings, peap_registry
 from duoproxy.login.auto_backoff import AutoBackoff
 from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.login.policy import LoginPolicy, PrimaryDown
 from duoproxy.net.eap_server import EapServer
-from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer
-from duoproxy.radius.addresses import parse_address_range
 from duoproxy.radius.attributes import AttributeId, Type, all_values, joined, split_long
 from duoproxy.radius.hiding import decrypt_salted
 from duoproxy.radius.packet import Attribute, Code, Packet
 from duoproxy.radius.relay import PassThrough
-from duoproxy.secret import Secret
 from duoproxy.sections.eap_login import SAID_BY_EAP, EapLogins, EapLoginSettings
 from duoproxy.sections.login_shell import LoginShellSettings
 from duoproxy.service.log_text import format_line
 from duoproxy.testing import FakePrimary, FakeSecondFactor, make_environment, repeatable_random
+from tests.twisted.listener_case import start_listener
 from tests.twisted.radius_fakes import SECRET, FakeTransport, open_reply, request_octets
 from tests.unit.eap.certificates import tls_context
 from tests.unit.eap.peap_peer import PeapPeer
@@ -43,17 +39,6 @@ UPSTREAM_SECRET = b"of the upstream"
 NOTHING_PASSES = PassThrough(never=SAID_BY_EAP)
 CONSOLE = DialogueOptions()
 MAX_STEPS = 60
-
-
-class SlowDuo(FakeSecondFactor):
-    """Answers when the test says so."""
-
-    pending: Deferred[AuthAnswer]
-
-    async def authenticate(self, query: AuthQuery) -> AuthAnswer:
-        self.asked.append(query)
-        self.pending = Deferred()
-        return await self.pending
 
 
 class EapLoginCase(SynchronousTestCase):
@@ -97,18 +82,7 @@ class EapLoginCase(SynchronousTestCase):
             max_open=10,
             max_fragment_bytes=1024,
         )
-        self.server = RadiusServer(
-            section_name="radius_server_eap",
-            reactor=self.clock,
-            devices=[RadiusDevice(parse_address_range("10.0.0.0/24"), Secret(SECRET), "radius_ip_1")],
-            policy=RadiusPolicy(),
-            handler=self.eap.handle,
-            random_bytes=environment.random_bytes,
-            dictionary=environment.dictionary,
-            open_socket=lambda interface, port: self.transport,
-        )
-        self.server.bind("", 1812)
-        self.server.start()
+        self.server, _ = start_listener(environment, self.eap.handle, state_is_ours=False, transport=self.transport)
 
     # ── the device ─────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,31 +9,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
-from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
 from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.policy import Failmode, LoginPolicy
-from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer
 from duoproxy.net.udp import Endpoint
-from duoproxy.radius.addresses import parse_address_range
-from duoproxy.radius.attributes import AttributeId, Type, all_values, first, vendor_attribute
+from duoproxy.radius.attributes import AttributeId, Type, first, vendor_attribute
 from duoproxy.radius.packet import Attribute, Code, Packet, decode_packet
 from duoproxy.radius.relay import PassThrough
 from duoproxy.secret import Secret
 from duoproxy.sections.challenge_login import ChallengeLogins
 from duoproxy.sections.login_shell import LoginShellSettings
 from duoproxy.sections.radius_client import RadiusClient, RadiusClientSettings
-from duoproxy.service.log_text import format_line
-from duoproxy.testing import FakeSecondFactor, make_environment
-from tests.twisted.radius_fakes import SECRET, FakeTransport, open_reply, request_octets, signed_reply
+from duoproxy.testing import make_environment
+from tests.twisted.listener_case import ListenerCase, start_listener
+from tests.twisted.radius_fakes import FakeTransport, signed_reply
 
-DEVICE, OTHER_DEVICE = ("10.0.0.5", 50000), ("10.0.0.6", 50000)
 FIRST, SECOND = ("10.1.0.1", 1812), ("10.1.0.2", 1812)
 UPSTREAM_SECRET = b"of the upstream"
-PASSWORD = b"correct horse"
 NO_PROMPT = DialogueOptions(factor_prompt=False)
 MS_CHALLENGE = vendor_attribute(311, 11, b"c" * 16)
 MS_CHAP_2 = vendor_attribute(311, 25, b"\1\0" + b"r" * 48)
@@ -64,15 +57,8 @@ class Upstream:
             transport.deliver(signed_reply(answer[0], octets, answer[1], UPSTREAM_SECRET), destination)
 
 
-class RelayCase(SynchronousTestCase):
+class RelayCase(ListenerCase):
     """One listener, one upstream of two servers."""
-
-    def setUp(self) -> None:
-        self.clock = Clock()
-        self.duo: Any = FakeSecondFactor()
-        self.events: list[Mapping[str, object]] = []
-        self.identifier = 0
-        self.lines = self.enterContext(capturedLogs())
 
     def begin(
         self,
@@ -101,64 +87,8 @@ class RelayCase(SynchronousTestCase):
         passes = pass_through.merge(self.client.pass_through)
         shell = LoginShellSettings(policy, passes, AttributeId(0, 31), "utf-8", "DI", "radius_client", takes_proofs)
         self.logins = ChallengeLogins(shell, dialogue, environment, self.client, self.duo, max_open)
-        self.transport = FakeTransport()
-        self.server = RadiusServer(
-            section_name="radius_server_auto",
-            reactor=self.clock,
-            devices=[RadiusDevice(parse_address_range("10.0.0.0/24"), Secret(SECRET), "radius_ip_1")],
-            policy=RadiusPolicy(),
-            handler=self.logins.handle,
-            random_bytes=environment.random_bytes,
-            dictionary=environment.dictionary,
-            state_is_ours=True,
-            open_socket=lambda interface, port: self.transport,
-        )
-        self.server.bind("", 1812)
         self.logins.start()
-        self.server.start()
-
-    def send(
-        self,
-        password: bytes | None,
-        state: bytes | None = None,
-        *more: Attribute,
-        user: bytes = b"alice",
-        device: tuple[str, int] = DEVICE,
-        authenticator: bytes | None = None,
-    ) -> bytes:
-        """Send a request with a new Identifier and Authenticator; give its octets."""
-        self.identifier += 1
-        carried = [*more, *([(int(Type.STATE), state)] if state is not None else [])]
-        octets = request_octets(
-            self.identifier, attributes=carried, password=password, user=user, authenticator=authenticator
-        )
-        self.transport.deliver(octets, device)
-        return octets
-
-    def answers(self, request: bytes) -> list[Packet]:
-        """All replies to a request so far."""
-        return [open_reply(sent, request) for sent, _, _ in self.transport.sent if sent[1] == request[1]]
-
-    def ask(self, password: bytes | None, state: bytes | None = None, *more: Attribute, **options: Any) -> Packet:
-        """Send a request that is answered at once."""
-        [reply] = self.answers(self.send(password, state, *more, **options))
-        return reply
-
-    def log(self) -> str:
-        return "\n".join(format_line(event) for event in self.lines)
-
-    def causes(self) -> list[str]:
-        return [line.partition("cause=")[2].split()[0] for line in self.log().splitlines() if "cause=" in line]
-
-
-def state_of(reply: Packet) -> bytes:
-    assert reply.code == Code.ACCESS_CHALLENGE, reply
-    [state] = all_values(reply.attributes, Type.STATE)
-    return state
-
-
-def text_of(reply: Packet) -> str:
-    return b"".join(all_values(reply.attributes, Type.REPLY_MESSAGE)).decode()
+        self.server, self.transport = start_listener(environment, self.logins.handle)
 
 
 def asks(text: bytes, state: bytes, *more: Attribute) -> tuple[int, Sequence[Attribute]]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
-from twisted.logger import capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
 
-from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Device, Factor, Preauth, PreauthResult, PromptOption
+from duoproxy.duoapi.messages import AuthAnswer, Device, Factor, Preauth, PreauthResult, PromptOption
 from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
 from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.login.factors import AppendMode
@@ -20,8 +16,7 @@ from duoproxy.login.policy import Failmode, LoginPolicy
 from duoproxy.login.prompt import PromptFormat
 from duoproxy.login.texts import USER_TEXTS
 from duoproxy.net.radius_client import UpstreamReply
-from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer
-from duoproxy.radius.addresses import parse_address_range
+from duoproxy.net.radius_server import RadiusPolicy
 from duoproxy.radius.attributes import AttributeId, Type, all_values, first
 from duoproxy.radius.challenges import CHALLENGE_LIFE_S
 from duoproxy.radius.hiding import decrypt_salted, encrypt_salted
@@ -30,12 +25,18 @@ from duoproxy.radius.relay import PassThrough
 from duoproxy.secret import Secret
 from duoproxy.sections.challenge_login import STOP_WAITS_FOR_ANSWER_S, ChallengeLogins
 from duoproxy.sections.login_shell import LoginShellSettings
-from duoproxy.service.log_text import format_line
-from duoproxy.testing import ALLOWED, DENIED, FakePrimary, FakeSecondFactor, make_environment
-from tests.twisted.radius_fakes import SECRET, FakeTransport, open_reply, request_octets
+from duoproxy.testing import ALLOWED, DENIED, FakePrimary, make_environment
+from tests.twisted.listener_case import (
+    OTHER_DEVICE,
+    PASSWORD,
+    ListenerCase,
+    SlowDuo,
+    start_listener,
+    state_of,
+    text_of,
+)
+from tests.twisted.radius_fakes import SECRET
 
-DEVICE, OTHER_DEVICE = ("10.0.0.5", 50000), ("10.0.0.6", 50000)
-PASSWORD = b"correct horse"
 WRONG_CODE = AuthAnswer(False, "deny", "Incorrect passcode. Please try again.")
 SENT = AuthAnswer(False, "sent", "New SMS passcodes sent.")
 PROMPT = (
@@ -48,28 +49,12 @@ UPSTREAM_SECRET = b"of the upstream"
 NOTHING_PASSES = PassThrough()
 
 
-class SlowDuo(FakeSecondFactor):
-    """Answers when the test says so."""
-
-    pending: Deferred[AuthAnswer]
-
-    async def authenticate(self, query: AuthQuery) -> AuthAnswer:
-        self.asked.append(query)
-        self.pending = Deferred()
-        return await self.pending
-
-
-class ChallengeCase(SynchronousTestCase):
-    """One listener, and a device that carries the State by hand."""
+class ChallengeCase(ListenerCase):
+    """One section with a prompt."""
 
     def setUp(self) -> None:
-        self.clock = Clock()
-        self.transport = FakeTransport()
+        super().setUp()
         self.primary: Any = FakePrimary(PASSWORD.decode())
-        self.duo = FakeSecondFactor()
-        self.events: list[Mapping[str, object]] = []
-        self.identifier = 0
-        self.lines = self.enterContext(capturedLogs())
 
     def begin(
         self,
@@ -92,68 +77,16 @@ class ChallengeCase(SynchronousTestCase):
             prompt_format=layout, factor_prompt=prompt, same_answer_means_auto=False, enroll_as_prompt=enroll
         )
         self.logins = ChallengeLogins(shell, dialogue, environment, self.primary, self.duo, max_open)
-        self.transport = FakeTransport()
-        self.server = RadiusServer(
-            section_name=section,
-            reactor=self.clock,
-            devices=[RadiusDevice(parse_address_range("10.0.0.0/24"), Secret(SECRET), "radius_ip_1")],
-            policy=RadiusPolicy(join_retries=join_retries),
-            handler=self.logins.handle,
-            random_bytes=environment.random_bytes,
-            dictionary=environment.dictionary,
-            state_is_ours=True,
-            open_socket=lambda interface, port: self.transport,
-        )
-        self.server.bind("", 1812)
         self.logins.start()
-        self.server.start()
-
-    def send(
-        self,
-        password: bytes | None,
-        state: bytes | None = None,
-        *,
-        user: bytes = b"alice",
-        device: tuple[str, int] = DEVICE,
-        more: Sequence[Attribute] = (),
-    ) -> bytes:
-        """Send a request with a new Identifier and Authenticator; give its octets."""
-        self.identifier += 1
-        carried = [*more, *([(int(Type.STATE), state)] if state is not None else [])]
-        octets = request_octets(self.identifier, attributes=carried, password=password, user=user)
-        self.transport.deliver(octets, device)
-        return octets
-
-    def answers(self, request: bytes) -> list[Packet]:
-        """All replies to a request so far."""
-        return [open_reply(sent, request) for sent, _, _ in self.transport.sent if sent[1] == request[1]]
-
-    def ask(self, password: bytes | None, state: bytes | None = None, **more: Any) -> Packet:
-        """Send a request that is answered at once."""
-        [reply] = self.answers(self.send(password, state, **more))
-        return reply
+        self.server, self.transport = start_listener(
+            environment, self.logins.handle, policy=RadiusPolicy(join_retries=join_retries)
+        )
 
     def prompted(self, **more: Any) -> bytes:
         """Log in as far as the prompt: its State."""
         reply = self.ask(PASSWORD, **more)
         self.assertEqual(reply.code, Code.ACCESS_CHALLENGE)
         return state_of(reply)
-
-    def log(self) -> str:
-        return "\n".join(format_line(event) for event in self.lines)
-
-    def causes(self) -> list[str]:
-        return [line.partition("cause=")[2].split()[0] for line in self.log().splitlines() if "cause=" in line]
-
-
-def state_of(reply: Packet) -> bytes:
-    state = first(reply.attributes, Type.STATE)
-    assert state is not None
-    return state
-
-
-def text_of(reply: Packet) -> str:
-    return b"".join(all_values(reply.attributes, Type.REPLY_MESSAGE)).decode()
 
 
 class LoginTests(ChallengeCase):
@@ -266,7 +199,7 @@ class LoginTests(ChallengeCase):
         phones = tuple(Device(f"DP{n}", True, frozenset({"push", "phone", "sms"}), label, "9") for n in range(30))
         self.duo.preauth_answer = Preauth(PreauthResult.AUTH, devices=phones)
         self.begin()
-        reply = self.ask(PASSWORD, more=[(33, b"p" * 253)])
+        reply = self.ask(PASSWORD, None, (33, b"p" * 253))
         self.assertEqual(reply.code, Code.ACCESS_CHALLENGE)
         self.assertEqual(self.ask(b"1", state_of(reply)).code, Code.ACCESS_ACCEPT)
 
@@ -374,10 +307,10 @@ class LoginTests(ChallengeCase):
 class StateTests(ChallengeCase):
     """What a State is worth."""
 
-    def refused(self, password: bytes, state: bytes, **more: Any) -> None:
+    def refused(self, password: bytes, state: bytes, *more: Attribute, **options: Any) -> None:
         """A reject without text, and nobody is asked anything."""
         before = len(self.primary.tried), len(self.duo.preauths), len(self.duo.asked), self.logins.waiting
-        reply = self.ask(password, state, **more)
+        reply = self.ask(password, state, *more, **options)
         self.assertEqual((reply.code, text_of(reply)), (Code.ACCESS_REJECT, ""))
         after = len(self.primary.tried), len(self.duo.preauths), len(self.duo.asked), self.logins.waiting
         self.assertEqual(after, before)
@@ -411,7 +344,7 @@ class StateTests(ChallengeCase):
         """Source: RFC 2865 §5.44: at most one."""
         self.begin()
         state = self.prompted()
-        self.refused(b"push", state, more=[(24, state)])
+        self.refused(b"push", state, (24, state))
 
     def test_a_state_is_refused_after_its_time(self) -> None:
         """Two minutes; the login is told in the log and in the events."""
@@ -503,7 +436,7 @@ class StateTests(ChallengeCase):
         state = self.prompted()
         asked = self.send(b"push", state)
         self.refused(b"123456", state)
-        self.refused(b"push", state, more=[(5, b"\0\0\0\1")])
+        self.refused(b"push", state, (5, b"\0\0\0\1"))
         self.duo.pending.callback(ALLOWED)
         self.assertEqual([reply.code for reply in self.answers(asked)], [Code.ACCESS_ACCEPT])
 
@@ -532,7 +465,7 @@ class StateTests(ChallengeCase):
         self.begin()
         state = self.prompted()
         self.assertEqual(self.ask(None, state).code, Code.ACCESS_REJECT)
-        self.assertEqual(self.ask(b"push", state, more=[(3, b"c" * 17)]).code, Code.ACCESS_REJECT)
+        self.assertEqual(self.ask(b"push", state, (3, b"c" * 17)).code, Code.ACCESS_REJECT)
         self.assertEqual(self.ask(b"push", state).code, Code.ACCESS_ACCEPT)
 
     def test_a_stop_while_the_push_rings_rejects_with_a_text(self) -> None:

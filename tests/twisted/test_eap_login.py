@@ -35,8 +35,8 @@ from tests.twisted.eap_login_case import (
     STATION,
     UPSTREAM_SECRET,
     EapLoginCase,
-    SlowDuo,
 )
+from tests.twisted.listener_case import SlowDuo
 from tests.twisted.radius_fakes import FakeTransport, open_reply
 from tests.unit.eap.peap_peer import PeapPeer
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
-
-from duoproxy.duoapi.messages import AuthAnswer, AuthQuery
 from duoproxy.errors import ServiceUnavailable
 from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.login.policy import Failmode, LoginPolicy
@@ -14,22 +11,19 @@ from duoproxy.radius.hiding import decrypt_salted, encrypt_salted, hide_password
 from duoproxy.radius.packet import Attribute, Code, Packet
 from duoproxy.radius.relay import PassThrough
 from duoproxy.testing import ALLOWED, ASK, DENIED, FakeSecondFactor
+from tests.twisted.listener_case import OTHER_DEVICE, PASSWORD, SlowDuo, state_of, text_of
 from tests.twisted.radius_fakes import SECRET, signed_reply, unsigned_reply
 from tests.twisted.relay_case import (
     CHAP,
     FIRST,
     MS_CHALLENGE,
     MS_CHAP_2,
-    OTHER_DEVICE,
-    PASSWORD,
     SECOND,
     UPSTREAM_SECRET,
     RelayCase,
     appending,
     asks,
     state_in,
-    state_of,
-    text_of,
 )
 
 SUCCESS = vendor_attribute(311, 26, b"\1S=" + b"A" * 40)
@@ -38,17 +32,6 @@ CLASS = (int(Type.CLASS), b"granted")
 EVERYTHING = PassThrough(everything=True)
 LANMAN_AND_NT = bytes(8) + b"n" * 16
 SESSION = ((int(Type.CALLING_STATION_ID), b"203.0.113.7"), (int(Type.NAS_PORT), b"\0\0\0\7"))
-
-
-class SlowDuo(FakeSecondFactor):
-    """Answers when the test says so."""
-
-    pending: Deferred[AuthAnswer]
-
-    async def authenticate(self, query: AuthQuery) -> AuthAnswer:
-        self.asked.append(query)
-        self.pending = Deferred()
-        return await self.pending
 
 
 def grants(request: Packet) -> tuple[int, list[Attribute]]:

@@ -17,8 +17,6 @@ from duoproxy.login.outcome import PrimaryOutcome, PrimaryQuestion
 from duoproxy.login.policy import LoginPolicy
 from duoproxy.login.prompt import PromptFormat, build_prompt, parse_answer
 from duoproxy.login.request import LoginRequest, PasswordProof
-from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer
-from duoproxy.radius.addresses import parse_address_range
 from duoproxy.radius.attributes import AttributeId, Type, first, vendor_attribute
 from duoproxy.radius.challenges import CHALLENGE_LIFE_S
 from duoproxy.radius.packet import Attribute, Code
@@ -29,7 +27,8 @@ from duoproxy.sections.login_shell import LoginShellSettings
 from duoproxy.testing import ALLOWED, ASK, DENIED, FakeSecondFactor, make_environment
 from tests.fuzz.log_watch import LogWatch
 from tests.fuzz.shaping import first_octet, messages
-from tests.twisted.radius_fakes import SECRET, CountedBytes, FakeTransport, open_reply, request_octets
+from tests.twisted.listener_case import start_listener
+from tests.twisted.radius_fakes import FakeTransport, open_reply, request_octets
 
 PASSWORD, TOKEN, CODE = "pencil", "111", "424242"
 WORDS = (
@@ -86,26 +85,14 @@ class Phone(FakeSecondFactor):
 def target(data: bytes) -> None:
     chosen, rest = first_octet(data)
     _parsed(rest)
-    clock, primary, phone, transport = Clock(), Asking(), Phone(), FakeTransport()
+    clock, primary, phone = Clock(), Asking(), Phone()
     environment = make_environment("radius_server_auto", reactor=clock)
     shell = LoginShellSettings(
         LoginPolicy(append=AppendMode(bool(chosen & 1))), PassThrough(), AttributeId(0, 31), "utf-8", "DI", "c", True
     )
     dialogue = DialogueOptions(factor_prompt=bool(chosen & 2), same_answer_means_auto=bool(chosen & 4))
     logins = ChallengeLogins(shell, dialogue, environment, primary, phone, MAX_OPEN)
-    server = RadiusServer(
-        section_name="radius_server_auto",
-        reactor=clock,
-        devices=[RadiusDevice(parse_address_range("10.0.0.0/24"), Secret(SECRET), "radius_ip_1")],
-        policy=RadiusPolicy(),
-        handler=logins.handle,
-        random_bytes=CountedBytes(),
-        dictionary=environment.dictionary,
-        state_is_ours=True,
-        open_socket=lambda interface, port: transport,
-    )
-    server.bind("", 1812)
-    server.start()
+    server, transport = start_listener(environment, logins.handle)
     logins.start()
     states: list[bytes] = []
     accepted: set[bytes | None] = set()

@@ -13,17 +13,15 @@ from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor
 from duoproxy.login.dialogue import MAX_PROMPTS, DialogueOptions
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.policy import LoginPolicy
-from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy, RadiusServer
-from duoproxy.radius.addresses import parse_address_range
 from duoproxy.radius.attributes import AttributeId, Type, first
 from duoproxy.radius.challenges import CHALLENGE_LIFE_S
 from duoproxy.radius.packet import Code
 from duoproxy.radius.relay import PassThrough
-from duoproxy.secret import Secret
 from duoproxy.sections.challenge_login import ChallengeLogins
 from duoproxy.sections.login_shell import LoginShellSettings
 from duoproxy.testing import ALLOWED, DENIED, FakePrimary, FakeSecondFactor, make_environment
-from tests.twisted.radius_fakes import SECRET, FakeTransport, open_reply, request_octets
+from tests.twisted.listener_case import start_listener
+from tests.twisted.radius_fakes import open_reply, request_octets
 
 PASSWORD, CODE, MAX_OPEN = b"correct horse", "424242", 3
 DEVICES = ["10.0.0.5", "10.0.0.6"]
@@ -62,27 +60,15 @@ class ChallengeLoginsMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock, self.transport, self.phone = Clock(), FakeTransport(), Phone()
+        self.clock, self.phone = Clock(), Phone()
         environment = make_environment("radius_server_challenge", reactor=self.clock)
         policy = LoginPolicy(append=AppendMode(allow_concat=False))
         shell = LoginShellSettings(policy, PassThrough(), AttributeId(0, 31), "utf-8", "DI", "radius_client")
         dialogue = DialogueOptions(same_answer_means_auto=False)
         primary = FakePrimary(PASSWORD.decode())
         self.logins = ChallengeLogins(shell, dialogue, environment, primary, self.phone, MAX_OPEN)
-        self.server = RadiusServer(
-            section_name="radius_server_challenge",
-            reactor=self.clock,
-            devices=[RadiusDevice(parse_address_range("10.0.0.0/24"), Secret(SECRET), "radius_ip_1")],
-            policy=RadiusPolicy(),
-            handler=self.logins.handle,
-            random_bytes=environment.random_bytes,
-            dictionary=environment.dictionary,
-            state_is_ours=True,
-            open_socket=lambda interface, port: self.transport,
-        )
-        self.server.bind("", 1812)
         self.logins.start()
-        self.server.start()
+        self.server, self.transport = start_listener(environment, self.logins.handle)
         self.number = 0
         self.requests: list[Sent] = []
         self.owner: dict[bytes, tuple[str, bytes]] = {}
