@@ -115,6 +115,7 @@ class Relay:
             Treatment.ABANDON: self._abandon,
             Treatment.FORWARD: self._forward,
             Treatment.FORWARD_SEARCH: self._forward_search,
+            Treatment.FORWARD_CHECK: self._forward_check,
             Treatment.NEEDS_BIND: self._needs_bind,
             Treatment.OUT_OF_TURN: self._out_of_turn,
             Treatment.IGNORE: self._ignore,
@@ -184,6 +185,14 @@ class Relay:
             return self._forward(head, octets, arrival)
         text = "Searches are not allowed on this connection (allow_searches_after_bind of the authentication proxy)."
         return [_refused(head, ResultCode.UNWILLING_TO_PERFORM, text)]
+
+    def _forward_check(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
+        """The directory's yes would be a login that nobody was asked about."""
+        if not self._policy.allow_password_checks:
+            text = "Passwords are checked by a bind here (allow_password_checks of the authentication proxy)."
+            return [_refused(head, ResultCode.UNWILLING_TO_PERFORM, text)]
+        forward = self._forward if self.phase is Phase.BOUND else self._needs_bind
+        return forward(head, octets, arrival)
 
     def _needs_bind(self, head: MessageHead, octets: bytes, arrival: Arrival) -> list[Action]:
         if self._policy.allow_anonymous:

@@ -26,12 +26,14 @@ class RelayPolicy:
         allow_unlimited_binds: whether a client may bind as often as it likes; else once, or twice when the first bind
             needed no second factor.
         allow_searches_after_bind: whether a connection that was bound with a second factor may search.
+        allow_password_checks: whether requests go on that check a password and are no bind.
         offers_tls: whether StartTLS is there.
     """
 
     allow_anonymous: bool = False
     allow_unlimited_binds: bool = False
     allow_searches_after_bind: bool = True
+    allow_password_checks: bool = False
     offers_tls: bool = False
 
 

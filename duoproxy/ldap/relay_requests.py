@@ -25,10 +25,9 @@ MAX_OUTSTANDING: Final = 1_000
 MAX_OWN_ID: Final = 1 << 30
 """Greater ids of clients are replaced, so that there are always ids left that are greater still."""
 
-_PLAIN_REQUESTS: Final = frozenset(
-    {Request.SEARCH, Request.MODIFY, Request.ADD, Request.DELETE, Request.MODIFY_DN, Request.COMPARE}
-)
-"""Nothing in them concerns a relay once their client may send them: no bind, no StartTLS, no message id."""
+_PLAIN_REQUESTS: Final = frozenset({Request.SEARCH, Request.MODIFY, Request.ADD, Request.DELETE, Request.MODIFY_DN})
+"""Nothing in them concerns a relay once their client may send them: no bind, no StartTLS, no message id, no password to
+be checked."""
 _SEARCH_PARTS: Final = frozenset({Response.SEARCH_ENTRY, Response.SEARCH_REFERENCE})
 _LONGEST_FORM: Final = 0x84
 """The first octet of the longest length that a run takes: four octets follow, as Active Directory always writes."""

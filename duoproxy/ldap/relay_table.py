@@ -13,6 +13,7 @@ from typing import Final
 from duoproxy.ldap.ber import fault
 from duoproxy.ldap.framing import MessageHead
 from duoproxy.ldap.messages import CANCEL, START_TLS, Request, asks_root_dse, read_extended_name
+from duoproxy.ldap.password_checks import VERIFY_CREDENTIALS, compares_password
 
 
 class Phase(enum.Enum):
@@ -34,6 +35,7 @@ class Arrival(enum.Enum):
     CANCEL = "cancel"
     ROOT_DSE = "search of the root DSE"
     SEARCH = "search"
+    PASSWORD_CHECK = "check of a password that is no bind"
     OTHER = "other request"
 
 
@@ -45,6 +47,7 @@ class Treatment(enum.Enum):
     END = "end the connection"
     ABANDON = "tell the directory, under its id"
     FORWARD = "forward it"
+    FORWARD_CHECK = "forward it where such checks are allowed, and others would be forwarded"
     FORWARD_SEARCH = "forward it, where searches are allowed after this bind"
     NEEDS_BIND = "refuse it, unless anonymous requests are allowed"
     OUT_OF_TURN = "refuse it: operationsError"
@@ -62,6 +65,7 @@ TREATMENTS: Final[Mapping[tuple[Phase, Arrival], Treatment]] = MappingProxyType(
         (_A, Arrival.CANCEL): Treatment.NEEDS_BIND,
         (_A, Arrival.ROOT_DSE): Treatment.FORWARD,
         (_A, Arrival.SEARCH): Treatment.NEEDS_BIND,
+        (_A, Arrival.PASSWORD_CHECK): Treatment.FORWARD_CHECK,
         (_A, Arrival.OTHER): Treatment.NEEDS_BIND,
         # RFC 4511 §4.2.1: while a bind is processed, nothing else is.
         (_B, Arrival.BIND): Treatment.OUT_OF_TURN,
@@ -71,6 +75,7 @@ TREATMENTS: Final[Mapping[tuple[Phase, Arrival], Treatment]] = MappingProxyType(
         (_B, Arrival.CANCEL): Treatment.OUT_OF_TURN,
         (_B, Arrival.ROOT_DSE): Treatment.OUT_OF_TURN,
         (_B, Arrival.SEARCH): Treatment.OUT_OF_TURN,
+        (_B, Arrival.PASSWORD_CHECK): Treatment.OUT_OF_TURN,
         (_B, Arrival.OTHER): Treatment.OUT_OF_TURN,
         (_Y, Arrival.BIND): Treatment.BEGIN_BIND,
         (_Y, Arrival.UNBIND): Treatment.END,
@@ -79,6 +84,7 @@ TREATMENTS: Final[Mapping[tuple[Phase, Arrival], Treatment]] = MappingProxyType(
         (_Y, Arrival.CANCEL): Treatment.FORWARD,
         (_Y, Arrival.ROOT_DSE): Treatment.FORWARD,
         (_Y, Arrival.SEARCH): Treatment.FORWARD_SEARCH,
+        (_Y, Arrival.PASSWORD_CHECK): Treatment.FORWARD_CHECK,
         (_Y, Arrival.OTHER): Treatment.FORWARD,
         **{(_C, arrival): Treatment.IGNORE for arrival in Arrival},
     }
@@ -93,8 +99,10 @@ _ARRIVALS: Final[Mapping[int, Arrival]] = MappingProxyType(
         Request.ADD: Arrival.OTHER,
         Request.DELETE: Arrival.OTHER,
         Request.MODIFY_DN: Arrival.OTHER,
-        Request.COMPARE: Arrival.OTHER,
     }
+)
+_EXTENDED: Final[Mapping[bytes, Arrival]] = MappingProxyType(
+    {START_TLS: Arrival.START_TLS, CANCEL: Arrival.CANCEL, VERIFY_CREDENTIALS: Arrival.PASSWORD_CHECK}
 )
 
 
@@ -108,10 +116,9 @@ def arrival_of(octets: bytes, head: MessageHead) -> Arrival:
     if tag == Request.SEARCH:
         return Arrival.ROOT_DSE if asks_root_dse(octets, head) else Arrival.SEARCH
     if tag == Request.EXTENDED:
-        name = read_extended_name(octets, head)
-        if name == START_TLS:
-            return Arrival.START_TLS
-        return Arrival.CANCEL if name == CANCEL else Arrival.OTHER
+        return _EXTENDED.get(read_extended_name(octets, head), Arrival.OTHER)
+    if tag == Request.COMPARE:
+        return Arrival.PASSWORD_CHECK if compares_password(octets, head) else Arrival.OTHER
     arrival = _ARRIVALS.get(tag)
     if arrival is None:
         raise fault(f"0x{tag:02x} is no request of LDAP")

@@ -103,6 +103,15 @@ class LdapServerSettings(TlsListenerSettings, ChosenFactorSettings, DuoServerSet
         help="Whether a connection may search after a bind with a second factor.",
         example="false",
     )
+    allow_password_checks: bool = option(
+        Boolean(),
+        default=False,
+        restricts=True,
+        help="Whether requests that check a password without a bind (a compare with userPassword, Verify Credentials) "
+        "are relayed (ours): the directory answers them, and no second factor is asked for. Without it they are "
+        "refused.",
+        example="true",
+    )
     allow_unlimited_binds: bool = option(
         Boolean(),
         default=False,
@@ -227,6 +236,8 @@ def ldap_weakened(server: LdapServerSettings) -> Iterable[str]:
         yield "exempt_primary_bind=true: the first bind of each connection needs no second factor"
     if server.exempt_ou:
         yield f"exempt_ou_n: entries at or below {len(server.exempt_ou)} DN need no second factor"
+    if server.allow_password_checks:
+        yield "allow_password_checks=true: what checks a password without a bind needs no second factor"
     if server.join_binds_s:
         yield f"join_binds_s={server.join_binds_s:g}: an approval is good for one more bind"
 
@@ -300,6 +311,7 @@ def relay_policy(server: LdapServerSettings) -> RelayPolicy:
         allow_anonymous=server.allow_anonymous,
         allow_unlimited_binds=server.allow_unlimited_binds,
         allow_searches_after_bind=server.allow_searches_after_bind,
+        allow_password_checks=server.allow_password_checks,
         offers_tls=server.ssl_key_path is not None,
     )
 

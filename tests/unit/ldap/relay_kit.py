@@ -71,6 +71,10 @@ def modify(message_id: int) -> bytes:
     return message(message_id, tlv(0x66, tlv(0x04, b"cn=a"), tlv(0x30)))
 
 
+def compare(message_id: int, attribute: bytes = b"userPassword", value: bytes = PASSWORD) -> bytes:
+    return message(message_id, tlv(0x6E, tlv(0x04, ALICE), tlv(0x30, tlv(0x04, attribute), tlv(0x04, value))))
+
+
 def extended(message_id: int, name: bytes = WHOAMI, value: bytes | None = None) -> bytes:
     return message(message_id, tlv(0x77, tlv(0x80, name), b"" if value is None else tlv(0x81, value)))
 

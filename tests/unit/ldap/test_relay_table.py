@@ -14,6 +14,7 @@ from tests.unit.ldap.relay_kit import (
     abandon,
     bind,
     cancel,
+    compare,
     entry,
     extended,
     message,
@@ -34,6 +35,7 @@ SAMPLES = {
     Arrival.CANCEL: cancel(9, 5),
     Arrival.ROOT_DSE: root_dse(9),
     Arrival.SEARCH: search(9),
+    Arrival.PASSWORD_CHECK: compare(9),
     Arrival.OTHER: modify(9),
 }
 
@@ -43,6 +45,7 @@ ANSWERS = {
     Arrival.CANCEL: "EXTENDED",
     Arrival.ROOT_DSE: "SEARCH_DONE",
     Arrival.SEARCH: "SEARCH_DONE",
+    Arrival.PASSWORD_CHECK: "COMPARE",
     Arrival.OTHER: "MODIFY",
 }
 
@@ -68,6 +71,7 @@ EXPECTED = {
     (Phase.ANONYMOUS, Arrival.CANCEL): [("client", 9, "EXTENDED", 8)],
     (Phase.ANONYMOUS, Arrival.ROOT_DSE): [("server", 9, "SEARCH")],
     (Phase.ANONYMOUS, Arrival.SEARCH): [("client", 9, "SEARCH_DONE", 8)],
+    (Phase.ANONYMOUS, Arrival.PASSWORD_CHECK): [("client", 9, "COMPARE", 53)],
     (Phase.ANONYMOUS, Arrival.OTHER): [("client", 9, "MODIFY", 8)],
     (Phase.BINDING, Arrival.UNBIND): ["give up", "drop", "end"],
     (Phase.BINDING, Arrival.ABANDON): [],
@@ -79,6 +83,7 @@ EXPECTED = {
     (Phase.BOUND, Arrival.CANCEL): [("server", 9, "EXTENDED")],
     (Phase.BOUND, Arrival.ROOT_DSE): [("server", 9, "SEARCH")],
     (Phase.BOUND, Arrival.SEARCH): [("server", 9, "SEARCH")],
+    (Phase.BOUND, Arrival.PASSWORD_CHECK): [("client", 9, "COMPARE", 53)],
     (Phase.BOUND, Arrival.OTHER): [("server", 9, "MODIFY")],
     **{(Phase.CLOSING, arrival): [] for arrival in Arrival},
 }

@@ -127,6 +127,7 @@ def test_options_reach_the_machine_and_the_logins(tmp_path: Path) -> None:
         "allow_anonymous=true",
         "allow_unlimited_binds=true",
         "allow_searches_after_bind=false",
+        "allow_password_checks=true",
         "exempt_ou_1=OU=Service,DC=example,DC=com",
         "exempt_ou_2=CN=app,DC=example,DC=com",
         "client_ip_from_connection=false",
@@ -136,7 +137,7 @@ def test_options_reach_the_machine_and_the_logins(tmp_path: Path) -> None:
         "delimiter=^",
     )
     read = settings(write(tmp_path, EXPLICIT, *TLS, *lines))
-    assert relay_policy(read) == RelayPolicy(True, True, False, True)
+    assert relay_policy(read) == RelayPolicy(True, True, False, True, True)
     shell = login_settings(read, "ad_client")
     assert (shell.exempt_primary_bind, shell.client_ip_from_connection, shell.join_binds_s) == (False, False, 5)
     assert shell.exempt_dns == ("OU=Service,DC=example,DC=com", "CN=app,DC=example,DC=com")
@@ -145,7 +146,7 @@ def test_options_reach_the_machine_and_the_logins(tmp_path: Path) -> None:
         "^",
         True,
     )
-    assert len(list(ldap_weakened(read))) == 2
+    assert len(list(ldap_weakened(read))) == 3
 
 
 def test_client_must_be_a_directory(tmp_path: Path) -> None:
