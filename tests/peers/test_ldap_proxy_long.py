@@ -217,7 +217,7 @@ class Worker:
         return code_of(client.receive())
 
     def _results(self, client: RawClient, count: int) -> list[int]:
-        codes = []
+        codes: list[int] = []
         while len(codes) < count:
             octets = client.receive()
             if peek_message(octets).operation_tag != Response.SEARCH_ENTRY:
