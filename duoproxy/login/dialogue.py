@@ -21,12 +21,11 @@ from duoproxy.login.duo_stage import (
     judge,
     look_up,
     or_end,
-    put_counted,
+    put,
     stage_event,
 )
 from duoproxy.login.ends import reject
 from duoproxy.login.factors import AppendMode, TypedFactor
-from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.login.outcome import Cause, Outcome, PrimaryQuestion
 from duoproxy.login.parties import LoginTools, PrimaryAuthenticator, SecondFactor, SecondFactorLogin
 from duoproxy.login.password_stage import Checked, PasswordStage, ProvenPassword
@@ -126,7 +125,6 @@ class Dialogue:
         options: DialogueOptions = DialogueOptions(),
         backoff: AutoBackoff | None = None,
         calling_station_id: str = "",
-        open_questions: OpenQuestions | None = None,
     ) -> None:
         """Prepare; nobody is asked anything yet.
 
@@ -139,7 +137,6 @@ class Dialogue:
             options: how the section talks with its users.
             backoff: the section's memory of refused questions; None: the automatic choice always asks.
             calling_station_id: what the device says of the station; empty when it says nothing.
-            open_questions: those of the section's users; None: the user is asked nowhere else.
         """
         self._request = request
         self._policy = policy
@@ -151,7 +148,6 @@ class Dialogue:
         self._tools = tools
         self._options = options
         self._backoff = backoff
-        self._open_questions = open_questions if open_questions is not None else OpenQuestions()
         self._station = Station(request.device, calling_station_id, fold_case(request.duo_username))
         self._phase = _Phase.NEW
         self._proven: ProvenPassword | None = None
@@ -287,16 +283,13 @@ class Dialogue:
         held_back = self._held_back() if is_automatic(choice) else None
         if held_back is not None:
             return self._again(Notice.BACKED_OFF, held_back, unattended=unattended)
-        answer = await self._put(asked, query)
+        asking = put(query, asked.login, self._tools)
+        answer = await or_end(self._policy, asking, asked_before=self._duo_has_judged)
         if isinstance(answer, Outcome):
             return self._end(answer)
         self._duo_has_judged = True
         self._note_for_backoff(query, answer)
         return self._judged(asked, query, answer)
-
-    async def _put(self, asked: _Asked, query: AuthQuery) -> AuthAnswer | Outcome:
-        asking = put_counted(query, asked.login, self._tools, self._open_questions)
-        return await or_end(self._policy, asking, asked_before=self._duo_has_judged)
 
     def _judged(self, asked: _Asked, query: AuthQuery, answer: AuthAnswer) -> Step:
         outcome = judge(query, answer)

@@ -15,7 +15,7 @@ from duoproxy.errors import AnswerLost, ServiceRefused, ServiceUnavailable
 from duoproxy.login.ends import accept, reject
 from duoproxy.login.events import Stage, StageEvent
 from duoproxy.login.factors import TypedFactor
-from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER, OpenQuestions
+from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER
 from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.parties import LoginTools, SecondFactorLogin
 from duoproxy.login.policy import Failmode, LoginPolicy
@@ -87,8 +87,22 @@ async def look_up(request: LoginRequest, login: SecondFactorLogin, tools: LoginT
     return preauth
 
 
-async def put(query: AuthQuery, login: SecondFactorLogin, tools: LoginTools) -> AuthAnswer:
-    """Put a question to Duo; raises as `SecondFactorLogin.authenticate`."""
+async def put(query: AuthQuery, login: SecondFactorLogin, tools: LoginTools) -> AuthAnswer | Outcome:
+    """Put a question to Duo, unless too many ring at this user's telephone already: that is a reject.
+
+    Raises:
+        DuoproxyError: as `SecondFactorLogin.authenticate`.
+    """
+    if not tools.open_questions.begin(query):
+        detail = f"{MAX_QUESTIONS_OF_USER} pushes or calls to this user wait for an answer already."
+        return reject(Cause.TOO_MANY_QUESTIONS, detail=detail, factor=query.factor.value)
+    try:
+        return await _put(query, login, tools)
+    finally:
+        tools.open_questions.end(query)
+
+
+async def _put(query: AuthQuery, login: SecondFactorLogin, tools: LoginTools) -> AuthAnswer:
     factor = query.factor.value
     tools.step("A passcode is sent to Duo." if query.passcode is not None else f"Duo is asked for {factor}.")
     asked_at = tools.clock()
@@ -114,26 +128,6 @@ def choose(request: LoginRequest, policy: LoginPolicy, choice: Choice, preauth: 
     if wanted is None:
         return reject(Cause.NO_USABLE_FACTOR, detail=_no_factor_detail(choice, policy))
     return AuthQuery(name, choice.factor, device_id=wanted.device_id, client_ip=client_ip)
-
-
-async def put_counted(
-    query: AuthQuery, login: SecondFactorLogin, tools: LoginTools, open_questions: OpenQuestions
-) -> AuthAnswer | Outcome:
-    """Put a question to Duo unless too many ring at this user's telephone already; raises as `put`.
-
-    Args:
-        query: the question.
-        login: at Duo.
-        tools: of the login.
-        open_questions: those of the section's users.
-    """
-    if not open_questions.begin(query):
-        detail = f"{MAX_QUESTIONS_OF_USER} pushes or calls to this user wait for an answer already."
-        return reject(Cause.TOO_MANY_QUESTIONS, detail=detail, factor=query.factor.value)
-    try:
-        return await put(query, login, tools)
-    finally:
-        open_questions.end(query)
 
 
 def is_automatic(choice: Choice) -> bool:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from duoproxy.login.duo_stage import choose, exemption, judge, look_up, or_end, put_counted, stage_event
+from duoproxy.login.duo_stage import choose, exemption, judge, look_up, or_end, put, stage_event
 from duoproxy.login.factors import TypedFactor
-from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.login.outcome import Outcome
 from duoproxy.login.parties import LoginTools, PrimaryAuthenticator, SecondFactor, SecondFactorLogin
 from duoproxy.login.password_stage import ProvenPassword, check_password
@@ -28,7 +27,6 @@ async def run_login(
     second_factor: SecondFactor,
     tools: LoginTools,
     waiver: Callable[[ProvenPassword], Outcome | None] | None = None,
-    open_questions: OpenQuestions | None = None,
 ) -> Outcome:
     """Run one login to its end.
 
@@ -42,7 +40,6 @@ async def run_login(
         tools: of this login.
         waiver: is asked after the password was proven; an `Outcome` of it stands for the second factor (for reasons
             that only the section's protocol has).
-        open_questions: those of the section's users; None: the user is asked nowhere else.
     """
     proven = await check_password(request, policy, primary, tools)
     if isinstance(proven, Outcome):
@@ -52,8 +49,7 @@ async def run_login(
     if outcome is None and waiver is not None:
         outcome = waiver(proven)
     if outcome is None:
-        questions = open_questions if open_questions is not None else OpenQuestions()
-        asking = _ask_duo(request, policy, proven.typed, second_factor.begin_login(), tools, questions)
+        asking = _ask_duo(request, policy, proven.typed, second_factor.begin_login(), tools)
         outcome = await or_end(policy, asking)
     second_s = tools.clock() - asked_at
     tools.event(stage_event(outcome, second_s))
@@ -66,7 +62,6 @@ async def _ask_duo(
     typed: TypedFactor | None,
     login: SecondFactorLogin,
     tools: LoginTools,
-    open_questions: OpenQuestions,
 ) -> Outcome:
     preauth = await look_up(request, login, tools)
     if isinstance(preauth, Outcome):
@@ -74,5 +69,5 @@ async def _ask_duo(
     query = choose(request, policy, typed, preauth)
     if isinstance(query, Outcome):
         return query
-    answer = await put_counted(query, login, tools, open_questions)
+    answer = await put(query, login, tools)
     return answer if isinstance(answer, Outcome) else judge(query, answer)

@@ -27,7 +27,7 @@ def account_of(username: str) -> str:
 
 
 class OpenQuestions:
-    """Counts, for one section. Whatever is counted waits for Duo, which is bounded, and so is this table."""
+    """Counts, for all sections together. Whatever is counted waits for Duo, which is bounded, and so is this table."""
 
     def __init__(self) -> None:
         self._open: dict[str, int] = {}

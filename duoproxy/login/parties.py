@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Preauth
 from duoproxy.login.events import StageEvent
+from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.login.outcome import PrimaryOutcome
 from duoproxy.login.policy import SecondTryLedger
 from duoproxy.login.request import LoginRequest
@@ -57,6 +58,7 @@ class LoginTools:
         second_tries: shared by all logins of a section.
         primary_only_s: for how many more seconds a password is enough; 0: it is not.
         step: takes a sentence about what has happened, which has no secret in it.
+        open_questions: whose telephones ring already; shared by all logins of the process.
     """
 
     clock: Callable[[], float]
@@ -64,3 +66,4 @@ class LoginTools:
     second_tries: SecondTryLedger
     primary_only_s: Callable[[], float] = not_primary_only
     step: Callable[[str], None] = ignore_step
+    open_questions: OpenQuestions = field(factory=OpenQuestions)

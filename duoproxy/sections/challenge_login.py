@@ -115,7 +115,6 @@ class ChallengeLogins(RadiusLogins):
             self._second_factor,
             self._tools(request),
             self._dialogue,
-            open_questions=self._open_questions,
         )
 
     async def _answer(self, state: bytes, answer: LoginRequest, received: ReceivedRequest) -> Reply | None:

@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from duoproxy.config.schema import SectionSchema
 from duoproxy.duoapi.messages import Generation
+from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.login.outcome import PrimaryOutcome
 from duoproxy.login.parties import not_primary_only
 from duoproxy.login.request import LoginRequest
@@ -40,6 +41,7 @@ class Environment:
         main: the settings of `[main]`.
         wall_clock: seconds since 1970, UTC; for everything else the clock is `reactor.seconds`.
         connection_limit: how many logins may wait for Duo at once, over all sections.
+        open_questions: whose telephones ring already, over all sections.
         generations: which generation of Duo's API an integration key turned out to need, over all sections.
         primary_only_s: for how many more seconds logins need the password only; 0: they need both factors.
         login_step: takes a login id and a sentence about what has happened in that login, without secrets.
@@ -53,6 +55,7 @@ class Environment:
     main: Any
     wall_clock: Callable[[], float] = time.time
     connection_limit: ConnectionLimit = field(factory=ConnectionLimit)
+    open_questions: OpenQuestions = field(factory=OpenQuestions)
     generations: MutableMapping[str, Generation] = field(factory=dict)
     primary_only_s: Callable[[], float] = not_primary_only
     login_step: Callable[[str, str], None] = ignore_login_step

@@ -14,7 +14,7 @@ from duoproxy.eap.actions import Accept, Ask, Judgement, Refuse
 from duoproxy.errors import RemoteProtocolError
 from duoproxy.login.auto_backoff import AutoBackoff
 from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, EndStep, Step
-from duoproxy.login.open_questions import OpenQuestions, account_of
+from duoproxy.login.open_questions import account_of
 from duoproxy.login.outcome import Outcome, Verdict
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
 from duoproxy.login.request import LoginRequest
@@ -71,7 +71,6 @@ class EapLogins(LoginShell):
         self.eap_settings = eap_settings
         self._primary = primary
         self._second_factor = second_factor
-        self._open_questions = OpenQuestions()
 
     def begin(self) -> EapLogin:
         """Begin a login; nothing is known of it yet."""
@@ -122,7 +121,6 @@ class EapLogins(LoginShell):
             self.eap_settings.dialogue,
             self.eap_settings.backoff,
             station.decode("utf-8", "replace"),
-            self._open_questions,
         )
 
     async def step(self, dialogue: Dialogue, answer: Secret | None, login_id: str) -> Step:

@@ -24,7 +24,6 @@ from duoproxy.login.events import Stage, StageEvent
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.flow import run_login
 from duoproxy.login.joined_binds import MIN_KEY_BYTES, JoinedBinds
-from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.login.outcome import Cause, Outcome, PrimaryOutcome, Verdict
 from duoproxy.login.parties import SecondFactor
 from duoproxy.login.policy import LoginPolicy
@@ -117,7 +116,6 @@ class LdapLogins(LoginRecord):
         self._settings = settings
         self._directory = directory
         self._second_factor = second_factor
-        self._open_questions = OpenQuestions()
         self._joined = JoinedBinds(settings.join_binds_s, environment.random_bytes(MIN_KEY_BYTES))
 
     async def judge(self, attempt: BindAttempt) -> BindVerdict:
@@ -185,13 +183,7 @@ class LdapLogins(LoginRecord):
         request, tools = login.request, self._tools(login.request)
         try:
             outcome = await run_login(
-                request,
-                policy,
-                primary,
-                self._second_factor,
-                tools,
-                lambda proven: self._waive(login),
-                self._open_questions,
+                request, policy, primary, self._second_factor, tools, lambda proven: self._waive(login)
             )
         except CancelledError:
             if primary.accepted:

@@ -68,6 +68,7 @@ class LoginRecord:
             second_tries=self._second_tries,
             primary_only_s=self._environment.primary_only_s,
             step=lambda step: self._environment.login_step(request.login_id, step),
+            open_questions=self._environment.open_questions,
         )
 
     def _stage_ended(self, request: LoginRequest, event: StageEvent) -> None:

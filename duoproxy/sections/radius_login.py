@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from duoproxy.login.flow import run_login
-from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
 from duoproxy.login.request import Credential, LoginRequest, PasswordProof
@@ -45,7 +44,6 @@ class RadiusLogins(LoginShell):
         super().__init__(settings, environment)
         self._primary = primary
         self._second_factor = second_factor
-        self._open_questions = OpenQuestions()
 
     def start(self) -> None:
         """Begin what runs by itself; here nothing does."""
@@ -66,15 +64,7 @@ class RadiusLogins(LoginShell):
         return self._reply(outcome, login_id, isinstance(request.credential, PasswordProof))
 
     async def _run(self, request: LoginRequest) -> Outcome:
-        settings, tools = self._settings, self._tools(request)
-        return await run_login(
-            request,
-            settings.policy,
-            self._primary,
-            self._second_factor,
-            tools,
-            open_questions=self._open_questions,
-        )
+        return await run_login(request, self._settings.policy, self._primary, self._second_factor, self._tools(request))
 
     def _login_request(self, received: ReceivedRequest, login_id: str) -> LoginRequest | Reply:
         """Read a login; a request that is none gets a reply at once."""

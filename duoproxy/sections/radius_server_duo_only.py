@@ -54,7 +54,6 @@ class FactorLogins(RadiusLogins):
             self._second_factor,
             self._tools(request),
             options,
-            open_questions=self._open_questions,
         )
         step = await dialogue.begin()
         if not isinstance(step, EndStep):

@@ -20,6 +20,7 @@ from duoproxy.config.file_rights import owner_whose_rights_count
 from duoproxy.config.validate import Configuration, ConfiguredSection, load_configuration
 from duoproxy.duoapi.messages import Generation
 from duoproxy.errors import ConfigError, DuoproxyError
+from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.radius.dictionary import Dictionary
 from duoproxy.sections.contracts import Environment
@@ -75,7 +76,7 @@ def build_service(
     limit = ConnectionLimit(
         logins_that_fit(configuration.main.max_pending_logins, _connections(configuration, registry))
     )
-    generations: dict[str, Generation] = {}
+    open_questions, generations = OpenQuestions(), dict[str, Generation]()
     hooks: dict[str, Any] = {}
     if oversight is not None:
         hooks = {"primary_only_s": oversight.primary_only.remaining_s, "login_step": oversight.journal.step}
@@ -89,6 +90,7 @@ def build_service(
             auth_event,
             configuration.main,
             connection_limit=limit,
+            open_questions=open_questions,
             generations=generations,
             **hooks,
         )

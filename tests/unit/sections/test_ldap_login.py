@@ -9,10 +9,11 @@ import pytest
 from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred
 
-from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Preauth, PreauthResult
+from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor, Preauth, PreauthResult
 from duoproxy.errors import AnswerLost, PrimaryUnreachable, ServiceRefused, ServiceUnavailable
 from duoproxy.ldap.messages import BindRequest
 from duoproxy.login.factors import AppendMode
+from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER
 from duoproxy.login.outcome import Cause
 from duoproxy.login.parties import SecondFactorLogin
 from duoproxy.login.policy import Failmode, LoginPolicy
@@ -67,8 +68,9 @@ class Door:
         self.house.directory.add(SERVICE_DN, sAMAccountName="svc-app", userPrincipalName="svc-app@corp.example")
         self.duo = FakeSecondFactor()
         self.events: list[Mapping[str, object]] = []
-        environment = make_environment("ldap_server_auto", reactor=self.house.clock, auth_event=self.events.append)
-        self.logins = LdapLogins(evolve(SETTINGS, **settings), environment, self.house.client.bind_directory, self.duo)
+        self.environment = make_environment("ldap_server_auto", reactor=self.house.clock, auth_event=self.events.append)
+        directory = self.house.client.bind_directory
+        self.logins = LdapLogins(evolve(SETTINGS, **settings), self.environment, directory, self.duo)
         self.passwords = {ALICE.encode(): b"right", SERVICE_DN.encode(): b"service"}
         self.attempt: FakeAttempt | None = None
 
@@ -297,6 +299,15 @@ def test_one_password_rings_at_most_eight_telephones_at_once() -> None:
     waiting[0].cancel()
     begin()
     assert len(phones.asked) == 9
+
+
+def test_telephones_that_ring_for_other_sections_count() -> None:
+    """Whoever has a password does not get eight more for each way to log in; a passcode is checked all the same."""
+    door = Door()
+    for _ in range(MAX_QUESTIONS_OF_USER):
+        assert door.environment.open_questions.begin(AuthQuery("CORP\\alice", Factor.PUSH))
+    assert (door.bind().code, door.duo.asked) == (51, [])
+    assert door.bind(password="right,123456").accepted
 
 
 def _attempt_of(door: Door, password: str = "right") -> FakeAttempt:
