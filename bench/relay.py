@@ -13,18 +13,16 @@ stand-in for Duo's API share the other one:
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench.kit import freeradius
-from bench.kit.competition import KIT, LOAD_DEADLINE_S, Api, Measured, run_duoproxy, server_options, start_api
+from bench.kit.competition import KIT, Api, Measured, account_for, run_duoproxy, server_options, start_api
 from bench.kit.freeradius import PASSWORD, SECRET, Way
-from bench.kit.processes import LOOPBACK, BenchFault, Process, cores, free_port, machine_busy_s, python
+from bench.kit.processes import LOOPBACK, BenchFault, Process, cores, free_port, python
 from bench.kit.radius_load import user_name
 from bench.kit.table import median_and_range, print_table
 
@@ -78,21 +76,7 @@ def measure(server: Process, folder: Path, port: int, logins: int, in_flight: in
     core, other = cores()
     arguments = ["--port", str(port), "--secret", SECRET, "--logins", str(logins), "--method", method]
     command = python(KIT / "relay_load.py", *arguments, "--in-flight", str(in_flight), "--users", str(USERS))
-    cpu, busy, began = server.cpu_s(), machine_busy_s(core), time.monotonic()
-    with Process("relay_load", command, folder, other) as load:
-        load.wait(LOAD_DEADLINE_S)
-        result = json.loads(load.text().splitlines()[-1])
-    cpu_s = server.cpu_s() - cpu
-    others_s = max(0.0, machine_busy_s(core) - busy - cpu_s)
-    return Measured(
-        result["accepted"],
-        result["rejected"] + result["unanswered"],
-        result["seconds"],
-        result["p50_ms"],
-        result["p95_ms"],
-        cpu_s,
-        100 * others_s / (time.monotonic() - began),
-    )
+    return account_for(server, core, lambda: Process("relay_load", command, folder, other))
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import datetime
 import http.client
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -194,8 +194,21 @@ def measure(
     **options: float | str,
 ) -> Measured:
     """Run one load against a server, with at most so many logins in flight, and account for it."""
+    return account_for(
+        server, core, lambda: start_load(folder, port, load_core, logins, in_flight=in_flight, **options)
+    )
+
+
+def account_for(server: Process, core: int, start: Callable[[], Process]) -> Measured:
+    """Run a load to its end, and tell what it cost a server.
+
+    Args:
+        server: whose CPU counts.
+        core: its core.
+        start: begins the load, whose last line is that of radius_load.py.
+    """
     cpu, busy, began = server.cpu_s(), machine_busy_s(core), time.monotonic()
-    with start_load(folder, port, load_core, logins, in_flight=in_flight, **options) as load:
+    with start() as load:
         load.wait(LOAD_DEADLINE_S)
         result = load_result(load)
     cpu_s = server.cpu_s() - cpu
