@@ -66,6 +66,17 @@ def rate_limit_and_then(cause: str) -> Clauses:
     return Clauses(f"it was asked too often (HTTP 429), and then: {cause}", "spread the logins over more time")
 
 
+def too_slow_here(stalled_s: float, cause: str) -> Clauses:
+    """Say that this process stood still while the service was asked, so that its silence proves nothing.
+
+    Args:
+        stalled_s: for how long, seconds.
+        cause: what seemed to be wrong; one clause.
+    """
+    what = f"this proxy itself stood still for {stalled_s:.1f} s, so that nobody can tell whether the service is there"
+    return Clauses(f"{what} ({cause})", "look what keeps the machine busy, and who floods its ports")
+
+
 def _copy_again(option: str, section: str) -> str:
     return f"copy {option} of [{section}] again from the application's page in the Duo Admin Panel"
 

@@ -241,6 +241,11 @@ class DuoCalls:
         said = sentences.rate_limit_and_then(fault.cause)
         return ServiceRefused(self._keys.service, said.cause, said.remedy, status=TOO_MANY_REQUESTS)
 
+    def too_slow_here(self, fault: ServiceUnavailable, stalled_s: float) -> ServiceRefused:
+        """Make the error for what failed while this process stood still, which can be provoked as well."""
+        said = sentences.too_slow_here(stalled_s, fault.cause)
+        return ServiceRefused(self._keys.service, said.cause, said.remedy)
+
     async def _once(
         self, call: ApiCall, signature: Signature, budget: LoginBudget, call_s: float | None = None
     ) -> HttpAnswer:

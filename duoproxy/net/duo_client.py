@@ -25,10 +25,13 @@ from duoproxy.errors import ServiceRefused, ServiceUnavailable
 from duoproxy.net.connection_limit import DEFAULT_LIMIT, ConnectionLimit
 from duoproxy.net.duo_calls import DuoCalls, Keys
 from duoproxy.net.duo_connections import DuoConnections, Route, split_api_host
+from duoproxy.net.loop_watch import LoopWatch
 from duoproxy.net.tls import TrustRoots
 from duoproxy.secret import Secret
 
 MIN_POLL_S = 1.0
+MAX_STALL_S = 2.0
+"""A login in which this process stood still for so long cannot tell that the service is away."""
 
 GenerationChoice = Literal["auto", "v1", "v2"]
 Transaction = Literal["blocking", "async"]
@@ -37,7 +40,11 @@ _T = TypeVar("_T")
 
 
 class DuoClient:
-    """Duo's service for one section: a `duoproxy.login.flow.SecondFactor`."""
+    """Duo's service for one section: a `duoproxy.login.flow.SecondFactor`.
+
+    Attributes:
+        loop_watch: measures how long this process itself stands still.
+    """
 
     def __init__(
         self,
@@ -83,6 +90,7 @@ class DuoClient:
         host, port = split_api_host(api_host)
         route = Route(host, port, http_proxy, section_name)
         keys = Keys(section_name, ikey, skey, route.url_host, sentences.service_name(api_host))
+        self.loop_watch = LoopWatch(reactor)
         self._reactor = reactor
         self._keys = keys
         self._log = Logger(namespace=section_name)
@@ -226,6 +234,10 @@ class DuoClient:
         """Make the error for what failed after a rate limit."""
         return self._calls.rate_limited(fault)
 
+    def too_slow_here(self, fault: ServiceUnavailable, stalled_s: float) -> ServiceRefused:
+        """Make the error for what failed while this process stood still."""
+        return self._calls.too_slow_here(fault, stalled_s)
+
     async def _follow(self, dialect: ApiDialect, transaction: str, until_s: float) -> AuthAnswer:
         """Wait for the end of a transaction; a service that answers at once is asked each second, not more often."""
         call = dialect.status_call(transaction)
@@ -260,7 +272,7 @@ class DuoLogin:
             ServiceUnavailable: the service could not be asked.
             ServiceRefused: the service refuses us.
         """
-        with self._budget.running(), self._after_a_rate_limit():
+        with self._budget.running(), self._unprovoked():
             self._dialect, answer = await self._client.ask(
                 lambda api: api.preauth_call(username, client_ip),
                 lambda api, content: api.parse_preauth(content),
@@ -276,15 +288,22 @@ class DuoLogin:
             ServiceRefused: the service refuses us.
             AnswerLost: the user may have been asked, and the answer is not known.
         """
-        with self._budget.running(), self._after_a_rate_limit():
+        with self._budget.running(), self._unprovoked():
             return await self._client.ask_user(self._dialect or self._client.dialect, query, self._budget)
 
     @contextmanager
-    def _after_a_rate_limit(self) -> Iterator[None]:
-        """Turn an outage into a refusal when the time for it went into waiting for a rate limit: it can be provoked."""
-        try:
-            yield
-        except ServiceUnavailable as fault:
-            if not self._budget.was_rate_limited:
+    def _unprovoked(self) -> Iterator[None]:
+        """Turn an outage into a refusal when its time went into waiting for a rate limit, or into standing still here:
+        both can be provoked.
+        """
+        watch = self._client.loop_watch
+        with watch.watching() as stalls:
+            try:
+                yield
+            except ServiceUnavailable as fault:
+                watch.look()
+                if self._budget.was_rate_limited:
+                    raise self._client.rate_limited(fault) from fault
+                if stalls.total_s >= MAX_STALL_S:
+                    raise self._client.too_slow_here(fault, stalls.total_s) from fault
                 raise
-            raise self._client.rate_limited(fault) from fault

@@ -207,6 +207,22 @@ class RefusalTests(ClientCase):
             "spread the logins over more time",
         )
 
+    async def test_outage_while_this_process_stood_still_is_a_refusal(self) -> None:
+        """Whoever keeps the proxy busy until its deadlines pass does not get failmode=safe for it."""
+
+        def answer(request: Received, _: ApiProtocol) -> bytes:
+            time.sleep(2 * SHORT_S)  # nothing else runs meanwhile; the answer is there behind it, and nobody reads it
+            return ok(PREAUTH)
+
+        self.server.answer = answer
+        with (
+            mock.patch("duoproxy.net.duo_client.MAX_STALL_S", SHORT_S / 4),
+            mock.patch("duoproxy.net.loop_watch.TICK_S", SHORT_S / 4),
+        ):
+            login = self.client(api_timeout_s=SHORT_S).begin_login()
+            text = await self.fails(ServiceRefused, login.preauth("alice", None))
+        self.assertIn("this proxy itself stood still for", text)
+
     async def test_outage_at_auth_after_a_rate_limit_at_preauth_is_a_refusal(self) -> None:
         """The budget that the rate limit used up is missed at auth: that is no outage either."""
         self.server.answer = lambda *_: failed(42901) if len(self.server.requests) == 1 else ok(PREAUTH)

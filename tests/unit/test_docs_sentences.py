@@ -175,6 +175,7 @@ SENTENCES = (
     duo.older_generation(SERVICE, IKEY, SERVER),
     _said(duo.rate_limit_and_then("no answer within 15 s")),
     _said(duo.lacking_here("Too many open files")),
+    _said(duo.too_slow_here(7.4, "no connection within 10 s")),
 )
 
 PREFIX = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[[\w.-]+#[a-z]+\] ")
