@@ -102,6 +102,11 @@ class EapServer:
         """How many conversations were told something a short time ago, and go on with the peer's next response."""
         return self._sessions.open_since(self._reactor.seconds() - STOP_WAITS_FOR_RESPONSE_S)
 
+    @property
+    def early_devices(self) -> list[dict[str, object]]:
+        """Devices of which only their conversations show that they give up before the answer comes."""
+        return self._waiting.early_devices()
+
     def start(self) -> None:
         """Begin to look for conversations that are too old."""
         self._sweeping = self._reactor.callLater(SWEEP_S, self._sweep)

@@ -18,6 +18,7 @@ from duoproxy.eap.actions import Accept, Ask, Judgement, Refuse
 from duoproxy.net import eap_sentences as sentences
 from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.radius_messages import ReceivedRequest
+from duoproxy.net.radius_watch import EarlyDevices
 from duoproxy.radius.attributes import Type, first
 
 LONG_ANSWER_S: Final = 3.0
@@ -50,10 +51,15 @@ class WhoWaits:
         self._limited = limited
         self._seconds = seconds
         self._answering: dict[_Station, _Answering] = {}
+        self._early = EarlyDevices()
 
     def __len__(self) -> int:
         """How many stations are being answered."""
         return len(self._answering)
+
+    def early_devices(self) -> list[dict[str, object]]:
+        """List the devices that certainly gave up, in the words of `Section.status`."""
+        return self._early.told(self._seconds())
 
     @contextmanager
     def answering(self, login_id: str, identity: str, received: ReceivedRequest) -> Iterator[None]:
@@ -76,6 +82,7 @@ class WhoWaits:
     def _began_again(self, device: str, older: _Answering) -> None:
         waited_s = self._seconds() - older.since
         if waited_s >= LONG_ANSWER_S:
+            self._early.note(device, waited_s, 0.0, self._seconds())
             self._gave_up(device, lambda: sentences.began_again_before_the_answer(older.login_id, device, waited_s))
 
     def nobody_came(self, login_id: str, device: str, judgement: Judgement, answer_s: float) -> None:
@@ -92,6 +99,8 @@ class WhoWaits:
         if answer_s >= LONG_ANSWER_S:
             shown = isinstance(judgement, Refuse) and judgement.text
             say = sentences.perhaps_gave_up_before_the_refusal if shown else sentences.gave_up_before_the_answer
+            if not shown:
+                self._early.note(device, answer_s, 0.0, self._seconds())
             self._gave_up(device, lambda: say(login_id, device, answer_s))
         elif isinstance(judgement, Accept):
             sentence = sentences.failed_after_the_answer(login_id, device, "nothing more came")

@@ -147,17 +147,18 @@ class RadiusServer:
         """The port that `bind` took; 0 before."""
         return self._port
 
+    @property
+    def early_devices(self) -> list[dict[str, object]]:
+        """Devices that repeat their requests, and give up before the answer comes."""
+        return self._early.told(self._reactor.seconds())
+
     def status(self) -> dict[str, object]:
         """Say how the listener is doing, in the words of `Section.status`."""
-        early = self._early.recent(self._reactor.seconds())
         return {
             "listeners": [{"protocol": "udp", "address": self._address, "port": self._port}],
             "pending": self.pending,
             "dropped": dropped(self._limited.counts + self._strangers.counts),
-            "early_devices": [
-                {"device": one.device, "silent_s": round(one.silent_s, 1), "interval_s": round(one.interval_s, 1)}
-                for one in early
-            ],
+            "early_devices": self.early_devices,
         }
 
     def bind(self, interface: str, port: int) -> None:

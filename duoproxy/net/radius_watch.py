@@ -37,7 +37,7 @@ class EarlyDevice:
     Attributes:
         device: its address.
         silent_s: seconds between its last try and the answer.
-        interval_s: seconds between its tries.
+        interval_s: seconds between its tries; 0: it made one, as far as is known.
         at: when (seconds, monotonic).
     """
 
@@ -63,6 +63,13 @@ class EarlyDevices:
     def recent(self, now: float) -> list[EarlyDevice]:
         """List those of the last `EARLY_MEMORY_S` seconds."""
         return [early for early in self._by_address.values() if now - early.at < EARLY_MEMORY_S]
+
+    def told(self, now: float) -> list[dict[str, object]]:
+        """List them in the words of `Section.status`."""
+        return [
+            {"device": one.device, "silent_s": round(one.silent_s, 1), "interval_s": round(one.interval_s, 1)}
+            for one in self.recent(now)
+        ]
 
 
 def dropped(counts: Mapping[str, int]) -> dict[str, int]:

@@ -95,6 +95,7 @@ class Section(abc.ABC):
         - `waiting`: users who are shown a prompt, or conversations that are open
         - `dropped`: what was not answered, kind to number, since the start
         - `early_devices`: list of `{"device", "silent_s", "interval_s"}`: devices that give up before the answer comes
+          (0 between its tries: it made one)
         - `upstreams`: list of `{"server", "resting_s"}`; None: the server is well
         - `duo`: `{"api_host", "generation", "reachable", "answered_s_ago", "failure"}`
         - `certificate_days`: days until the certificate that clients are shown ends

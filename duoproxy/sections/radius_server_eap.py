@@ -116,11 +116,19 @@ class RadiusServerEap(ServerSection):
         """Tell of the listener, the conversations, the certificate and the way to Duo."""
         return {
             **self._server.status(),
+            "early_devices": self._early_devices(),
             "waiting": self._eap.open_conversations if self._eap is not None else 0,
             **({"certificate_days": self._expiry.days_left()} if self._expiry is not None else {}),
             **({"duo": self._duo.status()} if self._duo is not None else {}),
             "weakened": list(weakened(self.settings)),
         }
+
+    def _early_devices(self) -> list[dict[str, object]]:
+        """Of a device that repeats its requests more is known; others are seen by what becomes of conversations."""
+        repeating = self._server.early_devices
+        known = {early["device"] for early in repeating}
+        found = self._eap.early_devices if self._eap is not None else []
+        return [*repeating, *(early for early in found if early["device"] not in known)]
 
     async def stop(self) -> None:
         """Stop answering; conversations whose step is in progress end with an EAP-Failure."""

@@ -112,6 +112,11 @@ def _to_do(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _early(name: str, early: Mapping[str, Any]) -> str:
+    if not early["interval_s"]:
+        return (
+            f"[{name}]: device {early['device']} asks once, and gave up within {early['silent_s']:g} s, before the "
+            "answer: set its time-out to 60 s or more."
+        )
     return (
         f"[{name}]: device {early['device']} asks every {early['interval_s']:g} s, and gave up {early['silent_s']:g} s "
         "before the answer: set its time-out to 60 s or more."

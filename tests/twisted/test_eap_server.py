@@ -331,6 +331,19 @@ class EapServerTests(SynchronousTestCase):
         self.assertEqual(self.server.open_conversations, 0)
         return "".join(format_line(event) for event in events)
 
+    def test_status_names_devices_that_gave_up_and_nobody_who_may_have_left(self) -> None:
+        """Each once, with the time that its user took; not for a question, a text for the user, or a quick answer."""
+        for judgement, answer_s, silent_s in (
+            (Accept(), 31, 31.0),
+            (Refuse(), 12, 12.0),
+            (Refuse("Login timed out."), 60, None),
+            (Ask("factor?"), 31, None),
+            (Accept(), 0.2, None),
+        ):
+            self.nobody_goes_on_after(judgement, answer_s)
+            told = [{"device": "10.0.0.1", "silent_s": silent_s, "interval_s": 0.0}] if silent_s else []
+            self.assertEqual(self.server.early_devices, told)
+
     def test_a_device_that_gave_up_before_the_answer_is_named(self) -> None:
         """The user approved, or refused, and nobody came for the rest."""
         for judgement in (Accept(), Refuse()):
@@ -397,6 +410,7 @@ class EapServerTests(SynchronousTestCase):
                 )
             log = "".join(format_line(event) for event in events)
             self.assertEqual("the same station at 10.0.0.1 began a new login after 15 s" in log, named, log)
+            self.assertEqual([early["silent_s"] for early in self.server.early_devices], [15.0] if named else [])
             for one in (first_login, second):
                 one.addErrback(lambda _: None)
                 one.cancel()

@@ -86,6 +86,26 @@ class RadiusServerEapTests(SynchronousTestCase):
         json.dumps(told)
         self.successResultOf(Deferred.fromCoroutine(section.stop()))
 
+    def test_status_names_each_device_that_gives_up_once(self) -> None:
+        """With its tries where it repeats them; others are known by what became of their conversations."""
+        section = self.section()
+        section.bind()
+        self.assertEqual(section.status()["early_devices"], [])
+        self.successResultOf(Deferred.fromCoroutine(section.start()))
+        assert section._eap is not None
+        conversations = section._eap._waiting._early
+        conversations.note("10.0.0.1", 31.0, 0.0, 0.0)
+        conversations.note("10.0.0.2", 12.0, 0.0, 0.0)
+        section._server._early.note("10.0.0.1", 9.4, 2.0, 0.0)
+        self.assertEqual(
+            section.status()["early_devices"],
+            [
+                {"device": "10.0.0.1", "silent_s": 9.4, "interval_s": 2.0},
+                {"device": "10.0.0.2", "silent_s": 12.0, "interval_s": 0.0},
+            ],
+        )
+        self.successResultOf(Deferred.fromCoroutine(section.stop()))
+
     def test_a_start_tells_how_long_the_certificate_lasts_and_a_stop_leaves_nothing(self) -> None:
         """No timer, no reader, and the port is free again."""
         section = self.section()

@@ -90,6 +90,16 @@ def test_a_person_reads_what_is_to_do_first() -> None:
     ]
 
 
+def test_a_device_that_asks_once_is_told_of_in_its_own_words() -> None:
+    """As PEAP shows it: nothing is known of tries that there were none of."""
+    early = {"device": "10.1.2.20", "silent_s": 31.0, "interval_s": 0.0}
+    told = {**TOLD, "sections": {"eap": {"kind": "x", "role": "server", "early_devices": [early]}}}
+    assert (
+        "! [eap]: device 10.1.2.20 asks once, and gave up within 31 s, before the answer: set its time-out to 60 s "
+        "or more." in rows(status_text(told))
+    )
+
+
 def test_primary_only_cannot_be_overlooked() -> None:
     """It stands in the head, in capitals, with its time."""
     told = {**TOLD, "primary_only": {"active": True, "remaining_s": 2_040}}
