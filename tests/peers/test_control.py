@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import socket
 import stat
+import time
 import urllib.parse
 from collections.abc import Iterator
 from typing import Any
@@ -80,6 +82,8 @@ def test_status_of_a_running_proxy(installation: Installation, device: Device) -
     status = installation.tool("authproxyctl", "status", "--json").json()
     assert installation.server is not None
     assert (status["running"], status["pid"], status["state"]) == (True, installation.server.pid, "ready")
+    assert abs(time.time() - status["started_at"] - status["uptime_s"]) < 3
+    assert re.search(r", for (\d+ minutes? )?\d+ seconds? \(since 20\d\d-", told.output)
     section = status["sections"][AUTO]
     assert (section["pending"], section["duo"]["reachable"]) == (0, True)
     assert section["dropped"] == {"wrong shared secret": 1}

@@ -1,8 +1,9 @@
-"""What pip installs: the lists that setup.cfg keeps by hand, compared with the tree."""
+"""What pip installs: the lists that setup.cfg keeps by hand, compared with the tree; and the init script by itself."""
 
 from __future__ import annotations
 
 import configparser
+import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -66,3 +67,44 @@ def test_twistd_finds_the_plugin_in_the_tree() -> None:
     )  # the folder is no package of ours to import from
     maker = namespace["duoauthproxy"]
     assert (maker.tapname, maker.module) == ("duoauthproxy", "duoproxy.service.make_service")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("verb", "called", "status"),
+    [
+        ("start", ["start"], 3),
+        ("stop", ["stop"], 3),
+        ("restart", ["restart"], 3),
+        ("force-reload", ["restart"], 3),
+        ("status", ["status"], 3),
+        ("try-restart", ["status"], 0),
+        ("condrestart", ["status"], 0),
+        ("reload", [], 2),
+        ("", [], 2),
+    ],
+)
+def test_the_init_script_says_what_authproxyctl_says(tmp_path: Path, verb: str, called: list[str], status: int) -> None:
+    """Whoever watches by its status gets the true one; what does not run is not restarted by try-restart."""
+    control = tmp_path / "authproxyctl"
+    control.write_text(f"#!/bin/sh\necho $1 >>{tmp_path}/calls\nexit 3\n")
+    control.chmod(0o755)
+    assert run_init_script(tmp_path, control, verb) == status
+    calls = tmp_path / "calls"
+    assert (calls.read_text().split() if calls.exists() else []) == called
+
+
+@pytest.mark.parametrize(("verb", "status"), [("start", 0), ("stop", 0), ("restart", 0), ("status", 4)])
+def test_an_init_script_without_its_program_does_nothing_and_calls_nothing_running(
+    tmp_path: Path, verb: str, status: int
+) -> None:
+    """Removed, but not purged: 4, not known, as `authproxyctl status` means it."""
+    assert run_init_script(tmp_path, tmp_path / "gone", verb) == status
+
+
+def run_init_script(folder: Path, control: Path, verb: str) -> int:
+    """Run it on another authproxyctl; its status."""
+    script = folder / "duoauthproxy"
+    text = (ROOT / "conf/package/duoauthproxy.init").read_text(encoding="utf-8")
+    assert "CONTROL=/opt/duoauthproxy/bin/authproxyctl\n" in text
+    script.write_text(text.replace("/opt/duoauthproxy/bin/authproxyctl", str(control)), encoding="utf-8")
+    return subprocess.run(["sh", str(script), verb], capture_output=True, check=False).returncode
