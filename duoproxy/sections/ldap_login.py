@@ -142,7 +142,7 @@ class LdapLogins(LoginRecord):
             username=name,
             password=attempt.bind.password or Secret(""),
             device=attempt.address,
-            client_ip=attempt.address if self._settings.client_ip_from_connection else None,
+            client_ip=attempt.address.partition("%")[0] if self._settings.client_ip_from_connection else None,
             server_section=self._environment.section_name,
             wire=name,
         )

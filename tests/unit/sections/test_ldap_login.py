@@ -116,6 +116,13 @@ def test_address_of_the_connection_may_be_kept_from_duo() -> None:
     assert door.duo.preauths == [("alice", None)]
 
 
+def test_address_of_a_link_is_told_without_its_interface() -> None:
+    """fe80::1%eth0 is an address here and nowhere else: Duo would refuse the whole question."""
+    door = Door()
+    door.bind(address="fe80::1%eth0")
+    assert door.duo.preauths == [("alice", "fe80::1")]
+
+
 @pytest.mark.parametrize("name", ["Alice Ärmel", "alice", "<SID=1-2-3>", f"CN=Nobody,{BASE_DN}", "nobody@corp.example"])
 def test_name_that_is_not_found_lets_nobody_in(name: str) -> None:
     """Active Directory takes display names and more; the password may be right, but who it is cannot be told."""
