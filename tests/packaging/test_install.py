@@ -90,8 +90,13 @@ def test_unconfigured_it_does_not_start_and_says_why(new_root: NewRoot) -> None:
 
 
 def test_a_login_with_a_second_factor_after_installing(new_root: NewRoot) -> None:
-    """start, status, a login that is approved by push, and a process with one capability and no way to more."""
-    root = started(new_root(boot=True, installed=True))
+    """start with its report, status, a login approved by push, and a process with one capability and no way to more."""
+    root = new_root(boot=True, installed=True)
+    configure(root)
+    report = root.run(CTL, "start").stdout.splitlines()
+    assert report[0].startswith("Running the connectivity tool of duoproxy.")
+    assert "[info]  SUMMARY" in report
+    assert report[-1] == "The proxy runs."
     assert "Received Access-Accept" in root.shell(LOGIN)
     assert root.run(CTL, "status", check=False).returncode == 0
     status = dict(line.split(":\t", 1) for line in root.shell(f"cat /proc/$({MAIN_PID})/status").splitlines())
