@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -482,7 +483,7 @@ def test_secrets_that_the_tool_may_not_read_are_not_guessed(world: World, tmp_pa
         "or as the account of the service.",
         NOT_TESTED,
     ]
-    assert "BIND" not in world.slapd.server.output()[begin:]
+    assert re.search(r"\bBIND\b", world.slapd.server.output()[begin:]) is None  # an UNBIND of before may come late
 
 
 def test_a_section_with_a_problem_does_not_hide_the_others(world: World, tmp_path: Path) -> None:
