@@ -560,6 +560,7 @@ def test_a_service_that_is_stopped_meanwhile_does_not_wait(world: World, tmp_pat
         sections["main"] = {"test_connectivity_on_startup": "true"}
         proxy = start_proxy(tmp_path / "proxy", sections)
         proxy.wait_for_output(r"Testing section 'radius_client'")
-        assert proxy.stop() == 0
+        status = proxy.stop()
+        assert status == 0, f"{status}: {proxy.output()}"
     assert "internal error" not in proxy.output()
     assert "RADIUS Client section" not in proxy.output()
