@@ -12,7 +12,7 @@ from typing import ClassVar
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.policy import LoginPolicy
 from duoproxy.net.duo_client import DuoClient
-from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
+from duoproxy.net.radius_server import ReceivedRequest, Reply
 from duoproxy.radius.attributes import AttributeId, Type, first
 from duoproxy.radius.relay import PassThrough
 from duoproxy.sections.checks import Check
@@ -24,9 +24,8 @@ from duoproxy.sections.radius_login import RadiusLogins
 from duoproxy.sections.radius_server_options import (
     RadiusListenerSettings,
     RadiusServerSettings,
-    devices,
+    make_radius_server,
     primary_down,
-    radius_policy,
 )
 
 
@@ -46,18 +45,7 @@ class RadiusLoginServer(ServerSection):
         super().__init__(settings, environment, client)
         self._duo: DuoClient | None = None
         self._logins: RadiusLogins | None = None
-        self._server = RadiusServer(
-            section_name=environment.section_name,
-            reactor=environment.reactor,
-            devices=devices(settings),
-            policy=radius_policy(settings),
-            handler=self._handle,
-            random_bytes=environment.random_bytes,
-            dictionary=environment.dictionary,
-            state_is_ours=self.state_is_ours,
-            debug=settings.debug,
-            login_step=environment.login_step,
-        )
+        self._server = make_radius_server(settings, environment, self._handle, state_is_ours=self.state_is_ours)
 
     def bind(self) -> None:
         """Take the UDP port."""

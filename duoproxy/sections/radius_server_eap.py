@@ -15,7 +15,7 @@ from duoproxy.login.auto_backoff import AutoBackoff
 from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.eap_server import EapServer
-from duoproxy.net.radius_server import RadiusServer, ReceivedRequest, Reply
+from duoproxy.net.radius_server import ReceivedRequest, Reply
 from duoproxy.net.server_certificates import CertificateFault, ExpiryNotice, load_server_certificate
 from duoproxy.sections.append_options import append_mode
 from duoproxy.sections.certificate_checks import certificate_check
@@ -32,7 +32,7 @@ from duoproxy.sections.radius_server_eap_options import (
     make_tls_context,
     prompt_format,
 )
-from duoproxy.sections.radius_server_options import devices, listens_on, radius_policy
+from duoproxy.sections.radius_server_options import listens_on, make_radius_server
 
 PASSWORD_PROMPT = "Password: "
 FACTOR_PROMPT = "Passcode or factor (push, phone, sms): "
@@ -62,17 +62,7 @@ class RadiusServerEap(ServerSection):
         self._expiry: ExpiryNotice | None = None
         self._peap: PeapSettings | None = None
         self._log = Logger(namespace=environment.section_name)
-        self._server = RadiusServer(
-            section_name=environment.section_name,
-            reactor=environment.reactor,
-            devices=devices(settings),
-            policy=radius_policy(settings),
-            handler=self._handle,
-            random_bytes=environment.random_bytes,
-            dictionary=environment.dictionary,
-            debug=settings.debug,
-            login_step=environment.login_step,
-        )
+        self._server = make_radius_server(settings, environment, self._handle)
 
     def bind(self) -> None:
         """Take the UDP port, and read the key, which perhaps only root may read."""

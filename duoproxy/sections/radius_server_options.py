@@ -19,11 +19,12 @@ from duoproxy.config.option import Numbering, OldName, option, settings
 from duoproxy.config.schema import Finding, Listener
 from duoproxy.login.policy import PrimaryDown
 from duoproxy.login.prompt import PromptFormat
-from duoproxy.net.radius_server import RadiusDevice, RadiusPolicy
+from duoproxy.net.radius_server import Handler, RadiusDevice, RadiusPolicy, RadiusServer
 from duoproxy.radius.addresses import AddressRange
 from duoproxy.radius.attributes import AttributeId, Type
 from duoproxy.secret import Secret
 from duoproxy.sections.append_options import AppendSettings, ChosenFactorSettings, append_findings
+from duoproxy.sections.contracts import Environment
 from duoproxy.sections.duo_server_options import DuoServerSettings, advice, findings
 
 MANY_ADDRESSES = 1 << 30
@@ -151,6 +152,24 @@ def radius_policy(server: RadiusListenerSettings) -> RadiusPolicy:
         require_message_authenticator=server.require_message_authenticator,
         limit_proxy_state=server.limit_proxy_state,
         join_retries=server.join_retries,
+    )
+
+
+def make_radius_server(
+    server: RadiusListenerSettings, environment: Environment, handler: Handler, *, state_is_ours: bool = False
+) -> RadiusServer:
+    """Make the listener of a section; nothing is opened yet. The arguments are those of `RadiusServer`."""
+    return RadiusServer(
+        section_name=environment.section_name,
+        reactor=environment.reactor,
+        devices=devices(server),
+        policy=radius_policy(server),
+        handler=handler,
+        random_bytes=environment.random_bytes,
+        dictionary=environment.dictionary,
+        state_is_ours=state_is_ours,
+        debug=server.debug,
+        login_step=environment.login_step,
     )
 
 
