@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
+from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.relay_policy import RelayPolicy
 from duoproxy.net import ldap_server_sentences as sentences
 from duoproxy.net.fair_share import FairShare
@@ -158,7 +159,7 @@ class LdapServer:
     async def judge(self, attempt: BindAttempt) -> BindVerdict:
         """Judge a bind; while the proxy is being stopped, none begins."""
         if self._draining:
-            return BindVerdict(False, code=51, text=STOPPING)
+            return BindVerdict(False, code=ResultCode.BUSY, text=STOPPING)
         return await self._judge(attempt)
 
     def login_failed(self, failure: Failure) -> None:

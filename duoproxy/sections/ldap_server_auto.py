@@ -8,6 +8,7 @@ from twisted.logger import Logger
 
 from duoproxy.config.schema import Role, SectionSchema
 from duoproxy.errors import ListenError
+from duoproxy.ldap.messages import ResultCode
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.ldap_bind_attempt import BindAttempt, BindVerdict
 from duoproxy.net.ldap_server import LdapServer
@@ -22,6 +23,7 @@ from duoproxy.sections.duo_server_options import make_duo_client
 from duoproxy.sections.ldap_login import LdapLogins
 from duoproxy.sections.ldap_server_auto_options import (
     LdapServerSettings,
+    certificate_files,
     client_limits,
     ldap_advice,
     ldap_connections,
@@ -167,12 +169,12 @@ class LdapServerAuto(ServerSection):
         """Look at the certificate, and try the Duo service."""
         settings, environment = self.settings, self.environment
         checks = list(duo_checks(settings, environment))
-        if settings.ssl_cert_path is not None and settings.ssl_key_path is not None:
-            names = ("ssl_cert_path", "ssl_key_path")
-            checks.insert(0, certificate_check(settings.ssl_cert_path, settings.ssl_key_path, environment, names))
+        files = certificate_files(settings)
+        if files is not None:
+            checks.insert(0, certificate_check(*files, environment, ("ssl_cert_path", "ssl_key_path")))
         return checks
 
     async def _judge(self, attempt: BindAttempt) -> BindVerdict:
         if self._logins is None:
-            return BindVerdict(False, code=51, text="The authentication proxy is being started.")
+            return BindVerdict(False, code=ResultCode.BUSY, text="The authentication proxy is being started.")
         return await self._logins.judge(attempt)

@@ -193,16 +193,17 @@ def ldap_findings(server: LdapServerSettings) -> Iterable[Finding]:
 
 
 def _tls_findings(server: LdapServerSettings) -> Iterable[Finding]:
-    certs, pkey = server.ssl_cert_path, server.ssl_key_path
-    if certs is None or pkey is None:
-        if certs is not pkey:
-            missing, other = ("ssl_key_path", "ssl_cert_path") if pkey is None else ("ssl_cert_path", "ssl_key_path")
+    files = certificate_files(server)
+    if files is None:
+        if server.ssl_cert_path is not server.ssl_key_path:
+            has_cert = server.ssl_key_path is None
+            missing, other = ("ssl_key_path", "ssl_cert_path") if has_cert else ("ssl_cert_path", "ssl_key_path")
             yield (missing, f"it is missing, and {other} is there", "Give both, or none")
         elif server.ssl_port is not None:
             yield ("ssl_port", "LDAPS needs a certificate", "Write ssl_key_path and ssl_cert_path, or take it out")
         return
     try:
-        certificate = readable_certificate(certs, pkey)
+        certificate = readable_certificate(*files)
         if certificate is not None:
             make_tls(server, certificate)
     except CertificateFault as fault:
@@ -221,11 +222,12 @@ def ldap_advice(server: LdapServerSettings) -> Iterable[Finding]:
     if server.join_binds_s > LONG_JOIN_S:
         what = f"for {server.join_binds_s:g} s after each approval, a password is enough for one more login"
         yield ("join_binds_s", what, "Write 10 or less")
-    if server.ssl_cert_path is None or server.ssl_key_path is None:
+    files = certificate_files(server)
+    if files is None:
         what = "without it clients can only send passwords readable"
         yield ("ssl_cert_path", what, "Give ssl_cert_path and ssl_key_path, and let clients use LDAPS or StartTLS")
     else:
-        yield from certificate_advice("ssl_cert_path", server.ssl_cert_path, server.ssl_key_path)
+        yield from certificate_advice("ssl_cert_path", *files)
     yield from version_advice(server)
 
 
@@ -253,11 +255,16 @@ def ldap_connections(server: LdapServerSettings) -> int:
     return 2 * server.max_connections
 
 
+def certificate_files(server: LdapServerSettings) -> tuple[Path, Path] | None:
+    """Give the files of certificate and key; None: there is no TLS, for one of them, or none, is named."""
+    if server.ssl_cert_path is None or server.ssl_key_path is None:
+        return None
+    return server.ssl_cert_path, server.ssl_key_path
+
+
 def ldaps_port(server: LdapServerSettings) -> int | None:
     """Give the port for LDAPS; None: there is no certificate."""
-    if server.ssl_key_path is None or server.ssl_cert_path is None:
-        return None
-    return server.ssl_port or LDAPS_PORT
+    return None if certificate_files(server) is None else server.ssl_port or LDAPS_PORT
 
 
 def first_bind_is_exempt(server: LdapServerSettings) -> bool:
@@ -271,9 +278,8 @@ def load_certificate(server: LdapServerSettings) -> ServerCertificate | None:
     Raises:
         CertificateFault: they cannot be used.
     """
-    if server.ssl_key_path is None or server.ssl_cert_path is None:
-        return None
-    return load_server_certificate(server.ssl_cert_path, server.ssl_key_path)
+    files = certificate_files(server)
+    return None if files is None else load_server_certificate(*files)
 
 
 def make_tls(server: LdapServerSettings, certificate: ServerCertificate) -> ServerTls:
@@ -312,7 +318,7 @@ def relay_policy(server: LdapServerSettings) -> RelayPolicy:
         allow_unlimited_binds=server.allow_unlimited_binds,
         allow_searches_after_bind=server.allow_searches_after_bind,
         allow_password_checks=server.allow_password_checks,
-        offers_tls=server.ssl_key_path is not None,
+        offers_tls=certificate_files(server) is not None,
     )
 
 
