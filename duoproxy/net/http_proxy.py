@@ -172,7 +172,7 @@ class ClientConnection(Protocol):
         self._deadline: IDelayedCall | None = None
         self._last_octet_s = self._began_s = proxy.reactor.seconds()
         self._up_octets = self._down_octets = 0
-        self._relaying = self._spoke_last = False
+        self._spoke_last = False
         self._has_place = True
 
     @property
@@ -268,7 +268,6 @@ class ClientConnection(Protocol):
             return
         self._phase = Phase.RELAY
         self._far_side = far_side
-        self._relaying = True
         # Whoever reads slowly slows the other side down: nothing is piled up here.
         self._tcp().registerProducer(far_side.transport, True)
         far_side.take_from(self.transport)
@@ -305,11 +304,10 @@ class ClientConnection(Protocol):
             way.cancel()
 
     def _close_politely(self) -> None:
-        self._phase = Phase.CLOSING
+        was_relay, self._phase = self._phase is Phase.RELAY, Phase.CLOSING
         self._set_deadline(self._proxy.reactor.callLater(LAST_WORDS_S, self.end))
-        if self._relaying:
+        if was_relay:
             self._tcp().unregisterProducer()
-            self._relaying = False
         self._tcp().loseConnection()
 
     def _set_deadline(self, deadline: IDelayedCall | None) -> None:

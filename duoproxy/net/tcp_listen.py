@@ -9,11 +9,10 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from duoproxy.errors import ListenError
+from duoproxy.net.packet_info import source_endpoint
 
 BACKLOG: Final = 1024
 """Connections that the kernel keeps while we are busy; it may allow less (net.core.somaxconn)."""
-
-_MAPPED = "::ffff:"
 
 
 def listen_tcp(reactor: Any, interface: str, port: int, factory: IProtocolFactory) -> IListeningPort:
@@ -39,7 +38,7 @@ def listen_tcp(reactor: Any, interface: str, port: int, factory: IProtocolFactor
 
 def plain_address(host: str) -> str:
     """Write the address of a peer as administrators do: an IPv4 address is one, also on a socket that has IPv6 too."""
-    return host.removeprefix(_MAPPED) if "." in host else host
+    return source_endpoint((host, 0))[0]
 
 
 def _all_addresses() -> str:
