@@ -18,7 +18,7 @@ from duoproxy.net.radius_server import RadiusServer
 from duoproxy.net.udp import RECEIVE_BUFFER_BYTES, DatagramReceiver
 from duoproxy.radius.addresses import parse_address_range
 from duoproxy.secret import Secret
-from duoproxy.sections import radius_login_server
+from duoproxy.sections import radius_login_server, radius_server_options
 from duoproxy.sections.radius_server_auto import RadiusServerAuto
 from duoproxy.sections.radius_server_options import FactorSettings
 from duoproxy.testing import make_environment, repeatable_random
@@ -91,8 +91,9 @@ class LoginNetwork:
         self.duo = Duo(self.clock, self.ledger, self.directory, choices.failmode == "safe")
         self.log = FaultsInTheLog()
         on_this_network = partial(RadiusServer, open_socket=lambda interface, port: self)
-        with mock.patch.multiple(
-            radius_login_server, RadiusServer=on_this_network, make_duo_client=stands_in_for_duo(self.duo)
+        with (
+            mock.patch.object(radius_server_options, "RadiusServer", on_this_network),
+            mock.patch.object(radius_login_server, "make_duo_client", stands_in_for_duo(self.duo)),
         ):
             self.section = RadiusServerAuto(_settings(choices), environment, self.directory)
             self.section.bind()
