@@ -181,7 +181,9 @@ def _join_to_process(service: ProxyService, logs: Logs, options: Mapping[str, st
     service.launcher = launcher_of(options)
     leaving = Leaving(reactor, _pid_file(options))
     service.on_failure, service.on_stopped = leaving.fail, leaving.stopped
+    # In this order: who is told that the service is ready may ask it to stop at once.
     reactor.callWhenRunning(StopSignals(reactor, service.hurry).install)
+    service.begin_when = reactor.callWhenRunning
     install_reopen_signal(reactor, lambda: _reopen(logs))
 
 

@@ -38,6 +38,7 @@ class ProxyService(Service):
         sentences: warnings for the log, said at the start.
         on_failure: is called when the start failed, after everybody was told.
         on_stopped: is called when all sections have stopped.
+        begin_when: is given the start, and calls it when the process is able to be stopped.
         launcher: is told how the start went.
         notifier: is told what the service does.
         shutdown_grace_s: how long a stop waits for pending logins.
@@ -54,6 +55,7 @@ class ProxyService(Service):
         self.sentences: list[str] = []
         self.on_failure: Callable[[], None] = lambda: None
         self.on_stopped: Callable[[], None] = lambda: None
+        self.begin_when: Callable[[Callable[[], None]], object] = lambda begin: begin()
         self.launcher = Launcher()
         self.notifier = Notifier(reactor)
         self.shutdown_grace_s = 0.0
@@ -86,8 +88,7 @@ class ProxyService(Service):
         """Start every section, the sandbox first (others trust the certificate that it makes)."""
         self.running = True
         self.launcher.take_over()
-        self._starting = Deferred.fromCoroutine(self._start())
-        self._starting.addCallbacks(self._ready, self._failed)
+        self.begin_when(self._begin)
 
     @property
     def state(self) -> str:
@@ -106,6 +107,10 @@ class ProxyService(Service):
         self._hurried = True
         if self._draining is not None:
             self._draining.hurry()
+
+    def _begin(self) -> None:
+        self._starting = Deferred.fromCoroutine(self._start())
+        self._starting.addCallbacks(self._ready, self._failed)
 
     async def _start(self) -> None:
         self._log.info("duoproxy {version} starts (process {pid}).", version=__version__, pid=os.getpid())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -135,6 +135,15 @@ class ProxyServiceTests(SynchronousTestCase):
         slow.callback(None)
         self.assertEqual(self.taken(), ["READY=1\nSTATUS=Ready: server, sandbox", "launcher: started"])
         self.assertEqual(self.service.state, "ready")
+
+    def test_nothing_starts_before_the_process_can_be_asked_to_stop(self) -> None:
+        """Whoever is told that it is ready may send SIGTERM at once, and must not meet the system's default."""
+        waiting: list[Callable[[], None]] = []
+        self.service.begin_when = waiting.append
+        self.service.startService()
+        self.assertEqual(self.taken(), ["launcher taken over"])
+        waiting.pop()()
+        self.assertIn("launcher: started", self.taken())
 
     def test_clients_start_side_by_side(self) -> None:
         """Each may wait for a name that nobody resolves; the start does not add their times up."""
