@@ -1,33 +1,21 @@
 """TLS as an EAP server, between octets: one context for all conversations, one connection for each.
 
-Owns every call of OpenSSL in this room. Nothing is resumed: no session is kept, since what resumption skips is the
-inner method, and with it both factors. (With TLS 1.3 OpenSSL sends tickets all the same; the sessions that they name
-are kept nowhere.) Renegotiation is refused.
+Owns every call of OpenSSL in this room; how the context is set up is the business of `duoproxy.tls_server`. Nothing is
+resumed: no session is kept, since what resumption skips is the inner method, and with it both factors. (With TLS 1.3
+OpenSSL sends tickets all the same; the sessions that they name are kept nowhere.) Renegotiation is refused.
 
 Source: RFC 5216 §2, RFC 9190 §2, RFC 9427 §2.1, §6.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from attrs import field, frozen
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from OpenSSL import SSL
 
 from duoproxy.errors import DuoproxyError
+from duoproxy.tls_server import TLS_1_3, TlsServerSettings, openssl_reason, server_context
 
-TLS_1_2 = SSL.TLS1_2_VERSION
-TLS_1_3 = SSL.TLS1_3_VERSION
 MAX_PLAINTEXT_BYTES = 16 * 1024
 READ_BYTES = 16 * 1024
-
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-
-
-class TlsContextError(DuoproxyError):
-    """OpenSSL refuses the certificate, the key or the ciphers; `str()` is its reason."""
 
 
 class TlsFault(DuoproxyError):
@@ -42,23 +30,6 @@ class TlsFault(DuoproxyError):
         self.alert = alert
 
 
-@frozen
-class TlsServerSettings:
-    """What an administrator decides about TLS.
-
-    Attributes:
-        chain: the server's certificate first, then those of its issuers.
-        key: the private key of the first.
-        minimum_version: `TLS_1_2` or `TLS_1_3`.
-        cipher_list: for TLS 1.2, as OpenSSL spells it; empty: OpenSSL's own.
-    """
-
-    chain: Sequence[x509.Certificate]
-    key: PrivateKey = field(repr=False)
-    minimum_version: int = TLS_1_2
-    cipher_list: str = ""
-
-
 class TlsServerContext:
     """What all connections share; made once."""
 
@@ -69,34 +40,11 @@ class TlsServerContext:
             TlsContextError: OpenSSL refuses one of the settings.
             ValueError: the chain is empty.
         """
-        if not settings.chain:
-            raise ValueError("a TLS server needs a certificate")
-        context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        try:
-            _configure(context, settings)
-        except SSL.Error as error:
-            raise TlsContextError(_reason(error)) from None
-        self._context = context
+        self._context = server_context(settings)
 
     def connect(self) -> TlsConnection:
         """Begin a connection."""
         return TlsConnection(SSL.Connection(self._context, None))
-
-
-def _configure(context: SSL.Context, settings: TlsServerSettings) -> None:
-    context.set_min_proto_version(settings.minimum_version)
-    context.set_options(
-        SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE
-    )
-    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-    if settings.cipher_list:
-        context.set_cipher_list(settings.cipher_list.encode("utf-8"))
-    context.use_certificate(settings.chain[0])
-    for issuer in settings.chain[1:]:
-        context.add_extra_chain_cert(issuer)
-    context.use_privatekey(settings.key)
-    context.check_privatekey()
 
 
 class TlsConnection:
@@ -139,7 +87,7 @@ class TlsConnection:
         except SSL.ZeroReturnError:
             raise TlsFault("the peer closed the TLS tunnel") from None
         except SSL.Error as error:
-            raise TlsFault(_reason(error), self.drain()) from None
+            raise TlsFault(openssl_reason(error), self.drain()) from None
 
     def _read(self) -> bytes:
         parts: list[bytes] = []
@@ -161,7 +109,7 @@ class TlsConnection:
         try:
             self._connection.sendall(plaintext)
         except SSL.Error as error:
-            raise TlsFault(_reason(error), self.drain()) from None
+            raise TlsFault(openssl_reason(error), self.drain()) from None
 
     def drain(self) -> bytes:
         """Give everything that is to be sent now."""
@@ -183,18 +131,10 @@ class TlsConnection:
         try:
             return self._connection.export_keying_material(label, length, context)
         except SSL.Error as error:
-            raise TlsFault(_reason(error)) from None
+            raise TlsFault(openssl_reason(error)) from None
 
     @property
     def randoms(self) -> bytes:
         """What both sides put into their hellos: of the client, then of the server; 64 octets."""
         client, server = self._connection.client_random(), self._connection.server_random()
         return (client or b"") + (server or b"")
-
-
-def _reason(error: SSL.Error) -> str:
-    """Spell the reasons of OpenSSL's queue: its own words, never the peer's."""
-    queue = error.args[0] if error.args else ()
-    if not isinstance(queue, list | tuple):
-        return str(queue)
-    return ", ".join(str(entry[-1]) for entry in queue if entry) or "TLS failed without a reason"

@@ -17,12 +17,13 @@ from typing import Any, Final
 from attrs import frozen
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
 from twisted.logger import Logger
 
 from duoproxy.errors import DuoproxyError
+from duoproxy.tls_server import PrivateKey
 
 MAX_FILE_BYTES: Final = 1 << 20
 """The longest file that is read."""
@@ -32,8 +33,6 @@ REMINDER_DAYS: Final = 30
 """From so many days before its end on, a certificate is told of every day."""
 DAY_S: Final = 86_400.0
 MIN_RSA_BITS: Final = 2048
-
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class CertificateFault(DuoproxyError):

@@ -13,7 +13,6 @@ from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.ldap_bind_attempt import BindAttempt, BindVerdict
 from duoproxy.net.ldap_server import LdapServer
 from duoproxy.net.server_certificates import CertificateFault, ExpiryNotice
-from duoproxy.net.server_tls import CiphersRefused
 from duoproxy.sections.bind_directory import DIRECTORY, BindDirectory, OffersBindDirectory
 from duoproxy.sections.certificate_checks import certificate_check
 from duoproxy.sections.checks import Check
@@ -36,6 +35,7 @@ from duoproxy.sections.ldap_server_auto_options import (
     make_tls,
     relay_policy,
 )
+from duoproxy.tls_server import TlsContextError
 
 
 class LdapServerAuto(ServerSection):
@@ -102,7 +102,7 @@ class LdapServerAuto(ServerSection):
             if certificate is None:
                 return
             server.tls = make_tls(self.settings, certificate)
-        except (CertificateFault, CiphersRefused) as fault:
+        except (CertificateFault, TlsContextError) as fault:
             raise ListenError(str(fault)) from None
         environment = self.environment
         self._expiry = ExpiryNotice(

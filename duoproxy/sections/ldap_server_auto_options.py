@@ -24,7 +24,7 @@ from duoproxy.login.policy import LoginPolicy
 from duoproxy.net.ldap_client import ClientLimits
 from duoproxy.net.ldap_server import MAX_CONNECTIONS
 from duoproxy.net.server_certificates import CertificateFault, ServerCertificate, load_server_certificate
-from duoproxy.net.server_tls import CiphersRefused, ServerTls
+from duoproxy.net.server_tls import ServerTls
 from duoproxy.sections.append_options import ChosenFactorSettings, append_findings, append_mode
 from duoproxy.sections.duo_server_options import (
     DuoServerSettings,
@@ -38,10 +38,12 @@ from duoproxy.sections.ldap_login import LdapLoginSettings
 from duoproxy.sections.tls_listener_options import (
     TlsListenerSettings,
     certificate_advice,
-    lowest_version,
+    cipher_finding,
     readable_certificate,
+    tls_settings,
     version_advice,
 )
+from duoproxy.tls_server import TlsContextError
 
 LDAPS_PORT: Final = 636
 MAX_MAX_CONNECTIONS: Final = 100_000
@@ -208,8 +210,8 @@ def _tls_findings(server: LdapServerSettings) -> Iterable[Finding]:
             make_tls(server, certificate)
     except CertificateFault as fault:
         yield (_FILE_OPTIONS[fault.option], fault.what, fault.remedy)
-    except CiphersRefused as fault:
-        yield ("cipher_list", str(fault), "Try it with openssl ciphers, or leave it out")
+    except TlsContextError as fault:
+        yield cipher_finding(fault)
 
 
 def ldap_advice(server: LdapServerSettings) -> Iterable[Finding]:
@@ -286,9 +288,9 @@ def make_tls(server: LdapServerSettings, certificate: ServerCertificate) -> Serv
     """Make the TLS context of a section.
 
     Raises:
-        CiphersRefused: OpenSSL refuses the ciphers.
+        TlsContextError: OpenSSL refuses the ciphers.
     """
-    return ServerTls(certificate, lowest_version(server), server.cipher_list)
+    return ServerTls(tls_settings(server, certificate))
 
 
 def login_settings(server: LdapServerSettings, client_section: str) -> LdapLoginSettings:

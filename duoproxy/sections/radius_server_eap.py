@@ -9,7 +9,6 @@ from twisted.logger import Logger
 from duoproxy.config.schema import Role, SectionSchema
 from duoproxy.eap.authenticator import EapAuthenticator, EapLimits
 from duoproxy.eap.methods.peap import PeapSettings, peap_registry
-from duoproxy.eap.tls_engine import TlsContextError
 from duoproxy.errors import ListenError
 from duoproxy.login.auto_backoff import AutoBackoff
 from duoproxy.login.dialogue import DialogueOptions
@@ -33,6 +32,7 @@ from duoproxy.sections.radius_server_eap_options import (
     prompt_format,
 )
 from duoproxy.sections.radius_server_options import listens_on, make_radius_server
+from duoproxy.tls_server import TlsContextError
 
 PASSWORD_PROMPT = "Password: "
 FACTOR_PROMPT = "Passcode or factor (push, phone, sms): "

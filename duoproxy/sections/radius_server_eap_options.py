@@ -8,7 +8,7 @@ from pathlib import Path
 from duoproxy.config.kinds import AttributeNames, Boolean, Choice, InputFile, Integer
 from duoproxy.config.option import option, settings
 from duoproxy.config.schema import Finding
-from duoproxy.eap.tls_engine import TlsContextError, TlsServerContext, TlsServerSettings
+from duoproxy.eap.tls_engine import TlsServerContext
 from duoproxy.eap_over_radius import DEFAULT_MAX_FRAGMENT_BYTES, MAX_MTU_BYTES, MIN_MTU_BYTES
 from duoproxy.login.prompt import PromptFormat
 from duoproxy.net.eap_sessions import MAX_OPEN
@@ -24,10 +24,12 @@ from duoproxy.sections.radius_server_options import (
 from duoproxy.sections.tls_listener_options import (
     TlsListenerSettings,
     certificate_advice,
-    lowest_version,
+    cipher_finding,
     readable_certificate,
+    tls_settings,
     version_advice,
 )
+from duoproxy.tls_server import TlsContextError
 
 MAX_MAX_CONVERSATIONS = 1_000_000
 
@@ -128,7 +130,7 @@ def eap_findings(server: EapSettings) -> Iterable[Finding]:
     try:
         make_tls_context(server, certificate)
     except TlsContextError as fault:
-        yield ("cipher_list", f"OpenSSL refuses it: {fault}", "Try it with openssl ciphers, or leave it out")
+        yield cipher_finding(fault)
 
 
 def eap_advice(server: EapSettings) -> Iterable[Finding]:
@@ -150,5 +152,4 @@ def make_tls_context(server: EapSettings, certificate: ServerCertificate) -> Tls
     Raises:
         TlsContextError: OpenSSL refuses the ciphers.
     """
-    chain, key = certificate.chain, certificate.key
-    return TlsServerContext(TlsServerSettings(chain, key, lowest_version(server), server.cipher_list))
+    return TlsServerContext(tls_settings(server, certificate))

@@ -16,7 +16,7 @@ from duoproxy.config.kinds import Choice, Text
 from duoproxy.config.option import option, settings
 from duoproxy.config.schema import Finding
 from duoproxy.net.server_certificates import CertificateFault, ServerCertificate, doubts, load_server_certificate
-from duoproxy.net.server_tls import TLS_1_2, TLS_1_3
+from duoproxy.tls_server import TLS_1_2, TLS_1_3, TlsContextError, TlsServerSettings
 
 _TOO_OLD: Final = ("ssl3", "tls1.0", "tls1.1")
 
@@ -42,9 +42,15 @@ class TlsListenerSettings:
     )
 
 
-def lowest_version(server: TlsListenerSettings) -> int:
-    """The option as OpenSSL wants it: `TLS_1_2` or `TLS_1_3`."""
-    return TLS_1_3 if server.minimum_tls_version == "tls1.3" else TLS_1_2
+def tls_settings(server: TlsListenerSettings, certificate: ServerCertificate) -> TlsServerSettings:
+    """The options, and a certificate, as a context of OpenSSL wants them."""
+    lowest = TLS_1_3 if server.minimum_tls_version == "tls1.3" else TLS_1_2
+    return TlsServerSettings(certificate.chain, certificate.key, lowest, server.cipher_list)
+
+
+def cipher_finding(fault: TlsContextError) -> Finding:
+    """Say that OpenSSL does not take the ciphers: of what makes a context, only they have not been looked at before."""
+    return ("cipher_list", f"OpenSSL refuses it: {fault}", "Try it with openssl ciphers, or leave it out")
 
 
 def version_advice(server: TlsListenerSettings) -> Iterable[Finding]:

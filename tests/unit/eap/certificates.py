@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from duoproxy.eap.tls_engine import TlsServerContext, TlsServerSettings
+from duoproxy.eap.tls_engine import TlsServerContext
+from duoproxy.tls_server import TlsServerSettings
 
 DAY = datetime.timedelta(days=1)
 

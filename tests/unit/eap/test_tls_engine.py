@@ -9,13 +9,11 @@ from OpenSSL import SSL
 
 from duoproxy.eap.tls_engine import (
     MAX_PLAINTEXT_BYTES,
-    TLS_1_3,
     TlsConnection,
-    TlsContextError,
     TlsFault,
     TlsServerContext,
-    TlsServerSettings,
 )
+from duoproxy.tls_server import TLS_1_3, TlsServerSettings
 from tests.unit.eap.certificates import certificate, key, tls_context
 from tests.unit.eap.peap_peer import TLS_1_2
 
@@ -139,27 +137,6 @@ def test_cipher_list():
         server.feed(octets)
         octets = flight(peer, server.drain())
     assert peer.get_cipher_name() == "ECDHE-ECDSA-CHACHA20-POLY1305"
-
-
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        TlsServerSettings([certificate("ec")], key("rsa")),
-        TlsServerSettings([certificate("ec")], key("ec"), cipher_list="NO-SUCH-CIPHER"),
-    ],
-    ids=["key", "ciphers"],
-)
-def test_settings_that_openssl_refuses(chosen: TlsServerSettings):
-    """A key that does not fit the certificate, ciphers that do not exist: the reason is OpenSSL's."""
-    with pytest.raises(TlsContextError) as caught:
-        TlsServerContext(chosen)
-    assert str(caught.value)
-
-
-def test_chain_is_needed():
-    """A server has a certificate."""
-    with pytest.raises(ValueError, match="certificate"):
-        TlsServerContext(TlsServerSettings([], key("ec")))
 
 
 def test_connections_share_one_context_that_releases_its_buffers():

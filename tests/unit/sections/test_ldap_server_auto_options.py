@@ -92,7 +92,7 @@ def test_first_bind_is_exempt_unless_the_option_says_no(tmp_path: Path) -> None:
         (TLS[1:], "ssl_cert_path: it is missing, and ssl_key_path is there"),
         (("ssl_port=6636",), "ssl_port: LDAPS needs a certificate"),
         ((TLS[0], "ssl_key_path=authproxy.cfg"), "ssl_key_path: "),
-        ((*TLS, "cipher_list=NO-SUCH-CIPHER"), "cipher_list: OpenSSL knows none of these ciphers"),
+        ((*TLS, "cipher_list=NO-SUCH-CIPHER"), "cipher_list: OpenSSL refuses it: no cipher match"),
         (("exempt_ou_1=the service accounts",), "exempt_ou_1: it is not a DN"),
         (("delimiter=x",), "delimiter: letters and digits can stand in a factor"),
         (("join_binds_s=301",), "join_binds_s: "),

@@ -7,7 +7,8 @@ from OpenSSL import SSL
 
 from duoproxy.eap.actions import Ask, Discard, Fail, JudgeAnswer, Judgement, Refuse, SendRequest, Succeed
 from duoproxy.eap.authenticator import Phase
-from duoproxy.eap.tls_engine import TLS_1_3, TlsServerContext, TlsServerSettings
+from duoproxy.eap.tls_engine import TlsServerContext
+from duoproxy.tls_server import TLS_1_3, TlsServerSettings
 from tests.unit.eap.certificates import certificate, key, tls_context
 from tests.unit.eap.conversation import Conversation, authenticator
 from tests.unit.eap.peap_peer import NAK, PEAP, TLS_1_2, PeapPeer, response
