@@ -10,6 +10,7 @@ from pathlib import Path
 from duoproxy.config.file_rights import may_read, name_of_user
 from duoproxy.config.kind import Kind, ParseContext, Reach, ValueParseError
 from duoproxy.config.problems import quoted
+from duoproxy.config.protected import RUNNING_CREDENTIALS
 from duoproxy.secret import Secret
 
 MAX_PATH_CHARS = 512
@@ -70,7 +71,7 @@ class SecretText(Kind[Secret]):
         if not _CREDENTIAL.fullmatch(name) or name in (".", ".."):
             raise _fault("what follows credential: is not the name of a systemd credential", "Write credential:NAME")
         folder = context.environ.get("CREDENTIALS_DIRECTORY")
-        if folder:
+        if folder and (context.lends_environment or Path(folder) == RUNNING_CREDENTIALS):
             return self._from_file(Path(folder) / name, context, reads_as=None)
         if context.reach is not Reach.SERVICE:
             return _not_looked_at("credential:", context)
@@ -94,11 +95,22 @@ class SecretText(Kind[Secret]):
 def _from_environment(name: str, context: ParseContext) -> Secret:
     if not _VARIABLE.fullmatch(name):
         raise _fault("what follows env: is not the name of an environment variable", "Write env:NAME")
+    if not context.lends_environment:
+        return _not_lent(name, context)
     if context.environ.get(name):
         return Secret(context.environ[name])
     if context.reach is not Reach.SERVICE:
         return _not_looked_at("env:", context)
     raise _fault(f"the environment variable {name} is not set or empty", f"Set {name} for the service")
+
+
+def _not_lent(variable: str, context: ParseContext) -> Secret:
+    if context.reads_as is None or not context.follows_files:
+        return _not_looked_at("env:", context)
+    owner = name_of_user(context.reads_as)
+    what = f"the secret comes from env: and was not looked at, because {owner} owns this configuration, and not root"
+    context.warn(what, f"See that the service finds it; to try it by hand, run this as {owner} with {variable} set")
+    return PLACEHOLDER_SECRET
 
 
 def _not_looked_at(source: str, context: ParseContext) -> Secret:

@@ -91,6 +91,15 @@ class ParseContext:
         self.warnings.append((what, remedy))
 
     @property
+    def lends_environment(self) -> bool:
+        """Whether a secret may be taken from the environment of this process.
+
+        Not where root looks at a configuration of somebody else's: that could name any variable of root's shell, and
+        have it sent somewhere as a password. A service that root starts has been given its environment by root.
+        """
+        return self.reach is Reach.SERVICE or self.reads_as is None
+
+    @property
     def follows_files(self) -> bool:
         """Whether files that are named are looked at."""
         return self.reach is not Reach.NOTHING

@@ -29,6 +29,8 @@ KEY_FILE_NAME: Final = "protection.key"
 """Stands beside the configuration file."""
 CREDENTIAL_NAME: Final = "duoauthproxy-protection-key"
 """The systemd credential that may hold the same."""
+RUNNING_CREDENTIALS: Final = Path("/run/credentials/duoauthproxy.service")
+"""Where systemd keeps the credentials of the running service; root may read them."""
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 KEY_ID_CHARACTERS: Final = 8

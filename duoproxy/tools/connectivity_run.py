@@ -19,6 +19,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from duoproxy.config.cross_checks import listeners as listeners_of
 from duoproxy.config.file_kinds import PLACEHOLDER_SECRET
 from duoproxy.config.kind import Reach
+from duoproxy.config.protected import RUNNING_CREDENTIALS
 from duoproxy.config.schema import Listener, Role
 from duoproxy.config.section_options import SectionReading
 from duoproxy.config.shown import ShownSection, shown_sections
@@ -43,7 +44,6 @@ from duoproxy.tools.connectivity_report import (
 from duoproxy.tools.file_checks import installation_findings, named_file_findings, service_account
 from duoproxy.tools.port_checks import port_findings
 from duoproxy.tools.port_holders import port_holders
-from duoproxy.tools.protection_keys import RUNNING_CREDENTIALS
 
 WHOLE_LIMIT_S: Final = 300.0
 """For all checks of a file together."""
@@ -185,7 +185,13 @@ class _Run:
         unread = _unread_secrets(reading)
         if unread:
             what = f"it was not tested, because this account cannot read {', '.join(unread)}"
-            return [_skipped(CheckLevel.WARNING, what, "Run the tool as root, or as the account of the service")]
+            return [
+                _skipped(
+                    CheckLevel.WARNING,
+                    what,
+                    "Run the tool as root; for env:, as the account of the service with that set",
+                )
+            ]
         try:
             section = self._make(reading)
             checks = section.connectivity() if section is not None else ()

@@ -35,6 +35,7 @@ def known_secrets(path: Path, read: ReadFile, catalogue: Catalogue, environ: Map
         yield from _of_section(reading)
         yield from _of_files(reading)
     yield from _of_masked_entries(read, catalogue)
+    yield from _of_environment(read, environ)
     yield from _of_protection_keys(path, environ)
 
 
@@ -63,6 +64,15 @@ def _of_masked_entries(read: ReadFile, catalogue: Catalogue) -> Iterator[bytes]:
             written = entries.get(shown.name, {}).get(key, "")
             if value.startswith(MASK) and is_clear_text(written) and written not in ("", PLACEHOLDER):
                 yield written.encode("utf-8", "surrogateescape")
+
+
+def _of_environment(read: ReadFile, environ: Mapping[str, str]) -> Iterator[bytes]:
+    """Give the variables that are named, also those that nothing but this masking is given."""
+    for section in read.ini.sections:
+        for entry in section.entries:
+            source, _, name = entry.value.partition(":")
+            if source == "env" and environ.get(name):
+                yield environ[name].encode("utf-8", "surrogateescape")
 
 
 def _of_protection_keys(path: Path, environ: Mapping[str, str]) -> Iterator[bytes]:

@@ -18,14 +18,13 @@ from duoproxy.config.protected import (
     CREDENTIAL_NAME,
     KEY_BYTES,
     MAX_KEY_FILE_BYTES,
+    RUNNING_CREDENTIALS,
     ProtectionFault,
     ProtectionKey,
     read_keys,
 )
 
 KEY_MODE: Final = 0o400
-RUNNING_CREDENTIALS: Final = Path("/run/credentials/duoauthproxy.service")
-"""Where systemd keeps the credentials of the running service; root may read them."""
 _COMMENT: Final = (
     "# Key of the _protected values in authproxy.cfg, made by authproxy_passwd. Without it they cannot be opened.\n"
     "# Keep it apart from copies of authproxy.cfg; a backup of the machine needs both.\n"

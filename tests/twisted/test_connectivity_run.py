@@ -193,8 +193,8 @@ class RunCase(SynchronousTestCase):
         self.assertEqual(
             self.findings(Check("x", check)),
             [
-                "It was not tested, because this account cannot read password. Run the tool as root, or as the account "
-                "of the service."
+                "It was not tested, because this account cannot read password. Run the tool as root; for env:, as the "
+                "account of the service with that set."
             ],
         )
         self.assertEqual(tried, [])

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from duoproxy.config.file_kinds import PLACEHOLDER_SECRET
 from duoproxy.config.file_rights import may_read, name_of_user, owner_whose_rights_count
+from duoproxy.config.kind import Reach
 from duoproxy.config.kinds import InputFile, SecretText
 from duoproxy.config.validate import check_configuration
 from tests.unit.config.kind_kit import context, fault
@@ -56,6 +58,44 @@ def test_file_that_the_owner_of_the_configuration_may_not_read_is_refused(
     assert f"uid {STRANGER}, who owns this configuration" in sentence
     assert "s3cret" not in sentence
     kind.parse(text, context(reads_as=os.geteuid()))
+
+
+def test_roots_variables_are_not_given_to_a_configuration_of_others(tmp_path: Path) -> None:
+    """Whoever took over the account of the service would else have root's shell sent somewhere as a password."""
+    variables = {"ROOTS_TOKEN": "t0ken", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    (tmp_path / "backup").write_text("of another unit")
+    by_hand = context(environ=variables, reads_as=STRANGER, reach=Reach.SHELL)
+    assert SecretText().parse("env:ROOTS_TOKEN", by_hand) is PLACEHOLDER_SECRET
+    assert SecretText().parse("credential:backup", by_hand) is PLACEHOLDER_SECRET
+    assert by_hand.warnings == [
+        (
+            f"the secret comes from env: and was not looked at, because uid {STRANGER} owns this configuration, and "
+            "not root",
+            f"See that the service finds it; to try it by hand, run this as uid {STRANGER} with ROOTS_TOKEN set",
+        ),
+        ("the secret comes from credential: and was not looked at", "See that the service finds it"),
+    ]
+
+
+def test_service_that_root_starts_is_given_its_environment() -> None:
+    """So a start by the init script goes on; a configuration of root's own may name any variable."""
+    variables = {"VPN_SECRET": "s3cret"}
+    for where in (
+        context(environ=variables, reads_as=STRANGER, reach=Reach.SERVICE),
+        context(environ=variables, reach=Reach.SHELL),
+    ):
+        assert SecretText().parse("env:VPN_SECRET", where).reveal_text() == "s3cret"
+        assert where.warnings == []
+
+
+def test_credentials_of_the_service_are_its_configurations_whoever_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root sees those of the running service, and tests with them."""
+    monkeypatch.setattr("duoproxy.config.file_kinds.RUNNING_CREDENTIALS", tmp_path)
+    (tmp_path / "duo_skey").write_text("from systemd")
+    where = context(environ={"CREDENTIALS_DIRECTORY": str(tmp_path)}, reads_as=STRANGER, reach=Reach.SHELL)
+    assert SecretText().parse("credential:duo_skey", where).reveal_text() == "from systemd"
 
 
 def test_credentials_are_not_chosen_by_the_configuration(tmp_path: Path) -> None:

@@ -153,6 +153,17 @@ def test_no_secret_is_in_the_zip(folder: Path) -> None:
     assert b"MARK-" not in b"".join(found.values())
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root looks at configurations of others")
+def test_variables_that_are_not_given_to_the_configuration_are_taken_out_all_the_same(folder: Path) -> None:
+    """Nothing is sent anywhere here; the logs may hold what the service took."""
+    file = folder / "conf" / "authproxy.cfg"
+    file.write_text("[radius_client]\nhost=10.1.2.10\nsecret=env:RADIUS_MARKER\n")
+    os.chown(file, 54_321, -1)
+    (folder / "log" / "authproxy.log").write_text("it was <MARK-of-the-shell>\n")
+    assert run(folder, environment={"RADIUS_MARKER": "MARK-of-the-shell"}).exit_code == 0
+    assert b"MARK-of" not in b"".join(contents(folder).values())
+
+
 CLEAR = """\
 [main]
 log_dir=elsewhere
