@@ -57,7 +57,7 @@ class DialogueOptions:
         same_answer_means_auto: whether an empty answer, or the password once more, is the automatic choice; otherwise
             both are wrong answers. The password is never sent to Duo.
         first_answer_is_factor: whether the password field holds a factor or a passcode and no password, since
-            the client section checks none.
+            the client section checks none; it is then the first of the prompts.
         enroll_as_prompt: whether a user who must enroll is shown the address in a prompt, to end with any answer.
     """
 
@@ -178,16 +178,18 @@ class Dialogue:
         self._enter(_Phase.QUESTIONED, _Phase.ASKING, _Phase.TELLING)
         return self._leave(await (self._answer_primary(answer, wire) if questioned else self._next_answer(answer)))
 
-    def abandon(self) -> Outcome | None:
-        """End a dialogue whose user does not come back; None when it is over, or nobody was asked anything."""
+    def abandon(self, why: str = "The user did not come back with an answer.") -> Outcome | None:
+        """End a dialogue whose user does not come back, or cannot; None when it is over, or nobody was asked anything.
+
+        Args:
+            why: a sentence for the log.
+        """
         phase, self._phase = self._phase, _Phase.OVER
         if phase is _Phase.QUESTIONED:
-            return self._stage.abandon()
+            return self._stage.abandon(why)
         if phase is _Phase.OVER or self._proven is None:
             return None
-        return self._ended(
-            self._enroll or reject(Cause.PROMPT_UNANSWERED, detail="The user did not come back with an answer.")
-        )
+        return self._ended(self._enroll or reject(Cause.PROMPT_UNANSWERED, detail=why))
 
     def _enter(self, *expected: _Phase) -> None:
         if self._phase not in expected:
@@ -206,6 +208,7 @@ class Dialogue:
     async def _first_answer(self) -> Step:
         request, policy = self._request, self._policy
         if self._options.first_answer_is_factor:
+            self._prompts = 1  # what was answered is one of them
             if not request.password.reveal_text().strip():
                 return EndStep(_no_factor_entered())
             self._choice = parse_word_or_passcode(request.password)

@@ -106,9 +106,9 @@ class PasswordStage:
         reason = self._asked.reason if self._asked is not None else ""
         return self._refused(PrimaryOutcome(False, reason))
 
-    def abandon(self) -> Outcome:
-        """End a login whose user did not answer the primary."""
-        detail = "The user did not come back with an answer to what the primary asked."
+    def abandon(self, why: str) -> Outcome:
+        """End a login whose user did not answer the primary; `why` is a sentence for the log."""
+        detail = f"Nobody answered what the primary asked. {why}"
         self._tell(False, detail)
         return evolve(reject(Cause.PROMPT_UNANSWERED, detail=detail), primary_s=self._spent_s)
 

@@ -33,8 +33,8 @@ class EapLogin(Protocol):
     def granted(self, answered: ReceivedRequest) -> Sequence[Attribute]:
         """Give what an Access-Accept carries beside what EAP puts into it."""
 
-    def abandoned(self) -> None:
-        """The conversation is over; nobody brings a further answer."""
+    def abandoned(self, why: str) -> None:
+        """The conversation is over, and nobody brings a further answer; `why` is a sentence for the log."""
 
 
 @define(eq=False)

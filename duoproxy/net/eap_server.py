@@ -47,6 +47,8 @@ _MICROSOFT = 311
 # RFC 3579 §3.3, note 1: EAP-Message stands beside no other credential.
 _OTHER_CREDENTIALS = frozenset({int(Type.USER_PASSWORD), int(Type.CHAP_PASSWORD), int(Type.ARAP_PASSWORD)})
 _OTHER_MICROSOFT_CREDENTIALS = (AttributeId(_MICROSOFT, 1), AttributeId(_MICROSOFT, 25))
+_NOBODY_CAME = "The user did not come back with an answer."
+_GIVEN_UP = "The conversation was given up for newer ones: see max_conversations."
 _SURPRISED = Fail(b"", "the conversation cannot go on")
 
 
@@ -154,7 +156,7 @@ class EapServer:
         for one in given_up:
             victim = one.device
             if one.conversation is not None:
-                one.conversation.login.abandoned()
+                one.conversation.login.abandoned(_GIVEN_UP)
             self._limited.warn("evicted", victim, lambda: sentences.given_up_for_others(victim, self._max_open))  # noqa: B023
         if session is None:
             self._limited.warn("no room", device, lambda: sentences.no_room(device, self._max_open))
@@ -179,6 +181,8 @@ class EapServer:
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it lets nobody in, and the device gets an EAP-Failure
             self._log.failure("{sentence}", sentence=handler_fault(received.device_address))
+            if session.conversation is not None:
+                session.conversation.login.abandoned("A fault in duoproxy itself ended the conversation.")
             return self._ended(session, refusal(received))
 
     async def _carried_out(
@@ -265,7 +269,7 @@ class EapServer:
 
     def _say_failed(self, session: _Session, conversation: Conversation, reason: str) -> None:
         login, machine, device = conversation.login, conversation.machine, session.device
-        login.abandoned()
+        login.abandoned(f"The EAP conversation ended before an answer: {reason}.")
         if login.accepted:
             sentence = sentences.failed_after_the_answer(login.login_id, device, reason)
             self._log.warn("{sentence}", sentence=sentence, login_id=login.login_id)
@@ -279,7 +283,7 @@ class EapServer:
 
     def _say_abandoned(self, session: _Session, conversation: Conversation, now: float) -> None:
         login, machine = conversation.login, conversation.machine
-        login.abandoned()
+        login.abandoned(_NOBODY_CAME)
         reasons = [action.reason for action in machine.timeout(now) if isinstance(action, Fail)]
         if conversation.judgement is not None:
             login_id, answer_s = login.login_id, conversation.judged_in_s

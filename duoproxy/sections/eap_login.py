@@ -96,8 +96,8 @@ class EapLogins(LoginShell):
         except RemoteProtocolError as fault:
             self._say_refused(received, login_id, str(fault))
             return None
-        if not username.isprintable():
-            self._say_refused(received, login_id, hidden_characters(username))
+        if hidden := hidden_characters(username):
+            self._say_refused(received, login_id, hidden)
             return None
         return LoginRequest(
             login_id=login_id,
@@ -187,7 +187,7 @@ class EapLogin:
         """Find out what an answer is worth: the first one is the password, or where none is checked the factor."""
         text = self._logins.read_answer(self.login_id, answer, received)
         if text is None:
-            self.abandoned()
+            self.abandoned("The answer is not in the encoding of pw_codec.")
             return Refuse()
         if self._dialogue is not None:
             return self._judgement(await self._logins.step(self._dialogue, text, self.login_id))
@@ -203,9 +203,9 @@ class EapLogin:
         """Give what the primary's reply adds to an Access-Accept."""
         return self._logins.relayed(self._outcome, answered) if self._outcome is not None and self.accepted else ()
 
-    def abandoned(self) -> None:
-        """End a login whose user does not come back."""
-        outcome = self._dialogue.abandon() if self._dialogue is not None else None
+    def abandoned(self, why: str) -> None:
+        """End a login whose user does not come back, or whose conversation broke off."""
+        outcome = self._dialogue.abandon(why) if self._dialogue is not None else None
         if outcome is not None:
             self._end(outcome)
 

@@ -351,7 +351,10 @@ def test_the_answer_is_the_factor_where_the_device_checks_the_password(lab: Lab,
     assert len(outcome.prompts) == 1
     assert "Passcode or factor" in outcome.prompts[0]
     assert log_in("duo only", "carol", answers=["push"]).let_in
-    assert log_in("duo only", "carol", answers=["999999"] * 4).refused
+    refused = log_in("duo only", "carol", answers=["999999"] * 4)
+    assert refused.refused
+    assert ["Passcode" in prompt for prompt in refused.prompts] == [True] * 3 + [False]
+    assert lab.controls.asked("carol") == {"passcode": 1 + 3, "push": 1}
 
 
 # ── ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -206,6 +206,30 @@ class EapLoginTests(EapLoginCase):
             self.assertEqual(reply.code, Code.ACCESS_REJECT)
             self.assertIn("Set pw_codec of [radius_server_eap] to the encoding that the device sends", log)
 
+    def test_why_a_conversation_broke_off_at_a_prompt_is_in_the_line_of_its_end(self) -> None:
+        """The user did come back, but not with an answer: an administrator must not look for a user who left."""
+        why = {
+            b"\x03\x1a": "The EAP conversation ended before an answer: a Nak, while a further prompt was sent.",
+            b"\6" + bytes(2000): "The EAP conversation ended before an answer: an answer of 2000 octets; the limit",
+            b"\6p\xe4ss": "The answer is not in the encoding of pw_codec.",
+        }
+        for inner, sentence in why.items():
+            self.begin()
+            self.peer = PeapPeer(version=0, answers=[PASSWORD.encode(), b"push"])
+            instead = {b"\6push": inner}
+
+            def changed(said: bytes, instead: dict[bytes, bytes] = instead) -> bytes:
+                return instead.get(said, said)
+
+            self.peer.change_inner = changed
+            with capturedLogs() as events:
+                reply, _ = self.talk(self.peer)
+            assert reply is not None
+            self.assertEqual(reply.code, Code.ACCESS_REJECT)
+            ended = [line for line in map(format_line, events) if "cause=prompt-unanswered" in line]
+            self.assertEqual([sentence in line for line in ended], [True], sentence)
+        self.assertEqual(self.duo.asked, [])
+
     def test_a_name_with_hidden_characters_is_refused_before_anybody_is_asked(self) -> None:
         """What the password check passes over would make a stranger of the user."""
         self.begin()

@@ -90,6 +90,7 @@ class Login:
     proven_user: str = ""
     accepted: bool = False
     ended: int = 0
+    why: str = ""
 
     async def judge(self, identity: str, answer: Secret, received: ReceivedRequest, tunnel: str) -> Judgement:
         if isinstance(self.judgement, Deferred):
@@ -104,8 +105,9 @@ class Login:
     def granted(self, answered: ReceivedRequest) -> Sequence[Attribute]:
         return [(Type.CLASS, b"staff")]
 
-    def abandoned(self) -> None:
+    def abandoned(self, why: str) -> None:
         self.ended += 1
+        self.why = why
 
 
 def request(*attributes: Attribute, eap: bytes | None = IDENTITY, host: str = "10.0.0.1") -> ReceivedRequest:
@@ -266,6 +268,7 @@ class EapServerTests(SynchronousTestCase):
         self.assertEqual((code, attributes), (Code.ACCESS_REJECT, {Type.EAP_MESSAGE: b"\4\2\0\4"}))
         self.assertEqual(self.server.open_conversations, 0)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.assertEqual(self.login.why, "A fault in duoproxy itself ended the conversation.")
 
     def test_a_step_that_is_cancelled_ends_its_conversation(self) -> None:
         """The service stops."""
@@ -307,6 +310,7 @@ class EapServerTests(SynchronousTestCase):
         with capturedLogs() as events:
             self.clock.pump([SWEEP_S] * 12)
         self.assertEqual((self.server.open_conversations, self.login.ended), (0, 3))
+        self.assertEqual(self.login.why, "The user did not come back with an answer.")
         lines = [format_line(event) for event in events]
         self.assertEqual(len(lines), 1)
         self.assertIn("nothing more came of 'anonymous' before a password was given", lines[0])
@@ -425,6 +429,7 @@ class EapServerTests(SynchronousTestCase):
         assert reply is not None
         self.assertIn("Gave up the oldest unfinished EAP conversation of 10.0.0.1 for a newer one: 1 are open", log)
         self.assertEqual(self.login.ended, 1)
+        self.assertEqual(self.login.why, "The conversation was given up for newer ones: see max_conversations.")
         self.assertEqual(self.reply_to(request((Type.STATE, old), eap=ANSWER))[0], Code.ACCESS_REJECT)
         self.login.judgement = Deferred()
         self.machine.script = [JUDGE, REQUEST]

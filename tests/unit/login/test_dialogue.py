@@ -407,6 +407,14 @@ def test_with_duo_only_client_the_same_answer_again_is_that_answer() -> None:
     assert [factor for factor, _ in asked(talk)] == [Factor.PASSCODE, Factor.PASSCODE]
 
 
+def test_with_duo_only_client_the_first_answer_was_one_of_the_three_prompts() -> None:
+    """Three tries in all, wherever the first passcode was typed."""
+    talk = Talk(ScriptedDuo(answers=[WRONG_CODE] * 3), AnyPassword(""), options=FACTOR_FIRST)
+    text_of(talk.begin("111111"))
+    text_of(talk.answer("222222"))
+    assert outcome_of(talk.answer("333333")).cause is Cause.FACTOR_REFUSED
+
+
 # ── faults ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
