@@ -1,8 +1,8 @@
 """Names in a directory: how values are escaped in DNs, how DNs compare, what users type for a name.
 
-Owns the comparison of DNs that two sides spell differently. It knows no schema: every naming attribute is compared as a
-directory compares names of people and folders, without case and without superfluous blanks. Nothing is escaped for
-filters: they are made without text (`duoproxy.net.ldap_filters`).
+Owns the comparison of DNs, and of users' names, that two sides spell differently. It knows no schema: every naming
+attribute is compared as a directory compares names of people and folders, without case and without superfluous blanks.
+Nothing is escaped for filters: they are made without text (`duoproxy.net.ldap_filters`).
 
 Source: RFC 4514, RFC 4518 §2.
 """
@@ -167,6 +167,19 @@ def _prepare(value: str) -> str:
     """Bring a value into the form in which it is compared. Source: RFC 4518 §2.2, §2.3, §2.6.1."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", value).casefold())
     return " ".join(folded.split())
+
+
+def same_letters(first: str, second: str) -> bool:
+    """Tell whether two names are the same but for the case of their letters.
+
+    Directories go further (`ß` is `ss`, a ligature its two letters, the Kelvin sign is `k`); Duo does not, and would
+    be asked about a stranger. So a letter equals only the one that it is the capital or the small form of.
+    """
+    return len(first) == len(second) and all(map(_is_same_letter, first, second))
+
+
+def _is_same_letter(first: str, second: str) -> bool:
+    return first == second or (first.lower() == second.lower() and first.upper() == second.upper())
 
 
 def looks_like_dn(text: str) -> bool:

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from duoproxy.ldap.active_directory import ACCOUNT_ATTRIBUTES, AccountFacts, read_account
 from duoproxy.ldap.messages import ResultCode
-from duoproxy.ldap.names import dns_domain_of, is_at_or_below, parse_dn, same_dn, split_username
+from duoproxy.ldap.names import dns_domain_of, is_at_or_below, parse_dn, same_dn, same_letters, split_username
 from duoproxy.ldap.refusals import explain
 from duoproxy.net.ldap_answers import Entry
 from duoproxy.net.ldap_directory import Directory, Scope
@@ -181,9 +181,8 @@ def _is_text(name: str) -> bool:
 
 
 def _checked(entry: Entry, attribute: str, name: str) -> DirectoryUser | NotFound:
-    wanted = name.casefold()
     values = [value.decode("utf-8", "replace") for value in entry.values(attribute)]
-    if wanted not in {value.casefold() for value in values}:
+    if not any(same_letters(value, name) for value in values):
         return NotFound(
             f"the directory matches the name to {entry.dn_text}, whose {attribute} is another: the name is ambiguous"
         )

@@ -312,7 +312,7 @@ _STANDING_ENDS = {
 
 def _key(username: str) -> str:
     """User names are compared without case and outer blanks, as the service does."""
-    return username.strip().casefold()
+    return username.strip().lower()
 
 
 def _pick_device(account: Account, factor: str, device_id: str) -> SandboxDevice:

@@ -5,6 +5,7 @@ What it shares with logins of other protocols stands in `duoproxy.sections.login
 
 from __future__ import annotations
 
+import re
 from typing import Protocol, TypeVar, runtime_checkable
 
 from attrs import frozen
@@ -25,6 +26,10 @@ ResultT = TypeVar("ResultT")
 MAX_USERNAME_OCTETS = 253
 MAX_DEVICES_NOTED = 1_000
 _NOTHING = PassThrough()
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Letters and marks that are shown as nothing; Python takes them for printable. Source: Unicode,
+Default_Ignorable_Code_Point.
+"""
 
 
 @frozen
@@ -144,12 +149,14 @@ def decoded_name(octets: bytes, codec: str) -> str:
 
 
 def hidden_characters(username: str) -> str:
-    """Say why a name with characters that cannot be seen is refused.
+    """Say why a name with characters that cannot be seen is refused; empty when it has none.
 
     A password check may pass over a NUL or a zero-width character, so that the name is that of somebody whom Duo knows
     by another one: Duo would judge a stranger, or fail, and either may let in.
     """
-    return f"the User-Name {username!r} has characters that cannot be seen. Check what the device sends"
+    if username.isprintable() and (username.isascii() or not _INVISIBLE.search(username)):
+        return ""
+    return f"the User-Name {username!a} has characters that cannot be seen. Check what the device sends"
 
 
 def _notation(attribute: AttributeId) -> str:

@@ -79,8 +79,8 @@ class RadiusLogins(LoginShell):
         except UnicodeDecodeError:
             self._say_undecodable(login_id, received.device_address)
             return REJECT
-        if not username.isprintable():
-            self._say_refused(received, login_id, hidden_characters(username))
+        if hidden := hidden_characters(username):
+            self._say_refused(received, login_id, hidden)
             return REJECT
         return LoginRequest(
             login_id=login_id,

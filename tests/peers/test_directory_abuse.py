@@ -95,6 +95,8 @@ INJECTIONS = [
     "al\u00adice",
     "ａｌｉｃｅ",
     "alıce",
+    "k\ufb00in",
+    "\u212aiffin",
     "ali ce",
     "*@example.test",
     "alice@*",
@@ -144,7 +146,7 @@ def slapd(attacker: socket.socket, tmp_path_factory: pytest.TempPathFactory) -> 
     ]
     ring = [group_dn(f"ring{number}") for number in range(RING)]
     entries = [
-        *(person(name) for name in ("alice", "bob", "ringed", "joiner")),
+        *(person(name) for name in ("alice", "kiffin", "bob", "ringed", "joiner")),
         person("first", more={"mail": [f"mail{number}@example.test" for number in range(10_000)]}),
         *odd,
         group("large", [dn(f"member{number}") for number in range(1, MEMBERS - 1)] + [dn("alice"), dn("first")]),

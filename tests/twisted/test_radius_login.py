@@ -111,10 +111,12 @@ class RadiusLoginTests(SynchronousTestCase):
 
     def test_a_name_with_hidden_characters_is_rejected_before_anybody_is_asked(self) -> None:
         """What the password check passes over makes a stranger of the user for Duo, whom a policy may let in."""
-        for name in ("alice\0", "al\u00adice", "alice\u200b", "alice\n", "\ufeffalice"):
+        hidden = ("alice\0", "al\u00adice", "alice\u200b", "alice\n", "\ufeffalice")
+        marks_and_letters = ("alice\ufe0f", "al\u034fice", "alice\u3164", "\U000e0100alice", "alice\uffa0")
+        for name in (*hidden, *marks_and_letters):
             _, log = self._answer(_user(name), _password())
             self.assertIn(
-                f"the User-Name {name!r} has characters that cannot be seen. Check what the device sends.", log
+                f"the User-Name {name!a} has characters that cannot be seen. Check what the device sends.", log
             )
             self.assertEqual(self._code(_user(name), _password()), Code.ACCESS_REJECT)
         self.assertEqual((self.primary.tried, self.duo.preauths), ([], []))

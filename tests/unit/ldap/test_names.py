@@ -12,6 +12,7 @@ from duoproxy.ldap.names import (
     looks_like_dn,
     parse_dn,
     same_dn,
+    same_letters,
     split_username,
 )
 
@@ -190,3 +191,25 @@ def test_long_hostile_text_is_read_in_one_pass():
 def test_entry_stands_at_or_below_another(dn: str, top: str, expected: bool) -> None:
     """By whole RDNs, case and blanks aside; an escaped comma is part of a value."""
     assert is_at_or_below(dn, top) is expected
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("alice", "ALICE", True),
+        ("Zoë", "ZOË", True),
+        ("Яна", "яНА", True),
+        ("strauss", "strauß", False),
+        ("fiona", "\ufb01ona", False),
+        ("frank", "fran\u212a", False),
+        ("strauss", "\u017ftrauss", False),
+        ("zoe", "zoë", False),
+        ("zo\u00eb", "zoe\u0308", False),
+        ("alice", "alice ", False),
+        ("", "", True),
+    ],
+)
+def test_names_are_the_same_but_for_the_case_of_their_letters(first: str, second: str, expected: bool) -> None:
+    """What only a directory takes for the same letter is another one, as it is for Duo."""
+    assert same_letters(first, second) is expected
+    assert same_letters(second, first) is expected

@@ -86,11 +86,13 @@ def test_what_the_entry_says_of_the_account_is_read_with_it(directory: FakeDirec
     assert {*ACCOUNT_ATTRIBUTES, "sAMAccountName", "userPrincipalName"} == set(attributes)
 
 
-@pytest.mark.parametrize("submitted", ["älice", "álice", "ｂｏｂ"])
+@pytest.mark.parametrize("submitted", ["älice", "álice", "ｂｏｂ", "\ufb01ona", "fran\u212a", "\u017ftrauss", "strauß"])
 def test_a_name_that_only_the_directory_takes_for_another_is_ambiguous(
     directory: FakeDirectory, submitted: str
 ) -> None:
-    """Active Directory also matches without accents and width, Duo does not: exempt lists would be evaded."""
+    """Directories also match without accents and width, and ligatures; Duo does not, and would judge a stranger."""
+    for name in ("fiona", "frank", "strauss"):
+        directory.add(f"CN={name},CN=Users,{BASE_DN}", sAMAccountName=name)
     assert reason_of(find(directory, submitted)).endswith("whose sAMAccountName is another: the name is ambiguous")
 
 
