@@ -1,13 +1,14 @@
 """How a reply becomes octets: Message-Authenticator first, the section's attributes, then Proxy-State in its order.
 
 Also the refusal that needs no section: bare, or with the EAP-Failure without which a device would not tell its peer.
+Whoever refuses, and why: to an MS-CHAP login every Access-Reject has the MS-CHAP-Error that its client waits for.
 
-Source: RFC 2865 §5.33, RFC 3579 §2.6.3, §3.2.
+Source: RFC 2865 §5.33, RFC 3579 §2.6.3, §3.2; RFC 2548 §2.1.5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from duoproxy.eap.actions import Fail
 from duoproxy.eap.packet import Code as EapCode
@@ -16,6 +17,7 @@ from duoproxy.eap_over_radius import eap_of, reject_attributes
 from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.radius.attributes import Type
 from duoproxy.radius.authenticators import encode_reply
+from duoproxy.radius.ms_chap_error import with_ms_chap_error
 from duoproxy.radius.packet import Attribute, Code
 
 
@@ -29,8 +31,15 @@ def refusal(request: ReceivedRequest) -> Reply:
     return Reply(Code.ACCESS_REJECT, reject_attributes(Fail(failure, "")))
 
 
-def encode_or_reject(request: ReceivedRequest, reply: Reply) -> tuple[bytes | None, str]:
+def encode_or_reject(
+    request: ReceivedRequest, reply: Reply, random_bytes: Callable[[int], bytes]
+) -> tuple[bytes | None, str]:
     """Write the reply to `request`.
+
+    Args:
+        request: of a device.
+        reply: to it.
+        random_bytes: as `os.urandom`.
 
     Returns:
         the octets, and why the reply as wanted did not fit into a packet: empty when it did. When it did not, the
@@ -38,16 +47,20 @@ def encode_or_reject(request: ReceivedRequest, reply: Reply) -> tuple[bytes | No
     """
     attributes = reply.attributes_for(request)
     try:
-        return _encode(request, reply.code, attributes), ""
+        return _encode(request, reply.code, attributes, random_bytes), ""
     except ValueError as error:
         why_not = str(error)
     try:
-        return _encode(request, REJECT.code, refusal(request).attributes_for(request)), why_not
+        return _encode(request, REJECT.code, refusal(request).attributes_for(request), random_bytes), why_not
     except ValueError:
         return None, why_not
 
 
-def _encode(request: ReceivedRequest, code: int, attributes: Sequence[Attribute]) -> bytes:
+def _encode(
+    request: ReceivedRequest, code: int, attributes: Sequence[Attribute], random_bytes: Callable[[int], bytes]
+) -> bytes:
     packet = request.packet
+    if code == Code.ACCESS_REJECT:
+        attributes = with_ms_chap_error(attributes, packet.attributes, random_bytes)
     proxy_state = [attribute for attribute in packet.attributes if attribute[0] == Type.PROXY_STATE]
     return encode_reply(code, packet.identifier, packet.authenticator, [*attributes, *proxy_state], request.secret)

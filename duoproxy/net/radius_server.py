@@ -132,6 +132,7 @@ class RadiusServer:
         self._admission = Admission(section_name, policy, self._log, self._limited)
         self._duplicates = DuplicateTable(max_in_flight=max_in_flight)
         self._retries: RetryTable[_InFlight] = RetryTable()
+        self._random_bytes = random_bytes
         self._fingerprint_key = random_bytes(FINGERPRINT_KEY_BYTES)
         self._running: set[Deferred[None]] = set()
         self._continues: Callable[[ReceivedRequest], bool] | None = None
@@ -361,9 +362,9 @@ class RadiusServer:
     def _encode(self, request: ReceivedRequest, reply: Reply) -> bytes | None:
         host = request.device_address
         try:
-            octets, why_not = encode_or_reject(request, reply)
+            octets, why_not = encode_or_reject(request, reply, self._random_bytes)
         except Exception:  # noqa: BLE001 - the attributes are made by a section; see `_reply_of_handler`
-            octets, why_not = encode_or_reject(request, self._fault(request))
+            octets, why_not = encode_or_reject(request, self._fault(request), self._random_bytes)
         if why_not:
             self._limited.warn("long", host, lambda: sentences.reply_does_not_fit(host, why_not))
         return octets

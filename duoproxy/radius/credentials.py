@@ -10,7 +10,6 @@ Source: RFC 2865 §2.2, §4.1, §5.3, §5.40; RFC 2548 §2.1, §2.3; RFC 2759 §
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -69,14 +68,13 @@ _COMPANIONS: Final = {
     CredentialKind.MS_CHAP_2_CHANGE: (_NT_ENC_PW,),
 }
 
-_ERROR_CODE: Final = re.compile(rb"E=([0-9]{1,9})")
-_ERRORS: Final = {
-    646: "restricted logon hours",
-    647: "account disabled",
-    648: "password expired; the user can change it where the device offers that",
-    649: "no dial-in permission",
-    691: "wrong name or password",
-    709: "the password could not be changed",
+# Where the Identifier of the exchange stands: first, or behind the code of a change of password.
+_IDENTIFIER_AT: Final = {
+    CredentialKind.MS_CHAP: 0,
+    CredentialKind.MS_CHAP_CHANGE_1: 1,
+    CredentialKind.MS_CHAP_CHANGE_2: 1,
+    CredentialKind.MS_CHAP_2: 0,
+    CredentialKind.MS_CHAP_2_CHANGE: 1,
 }
 
 CREDENTIALS: Final = frozenset(
@@ -142,16 +140,18 @@ def read_proof(packet: Packet) -> RadiusProof | None:
     return RadiusProof(kind, tuple(_attribute(attribute, octets) for attribute, octets in carried))
 
 
-def refusal_of_proof(attributes: Iterable[Attribute]) -> str:
-    """Say what an MS-CHAP-Error means, for the log; empty when there is none, or none that is known.
+def identifier_of_proof(attributes: Iterable[Attribute]) -> tuple[CredentialKind, int] | None:
+    """Tell the version of MS-CHAP that a request speaks, and the Identifier that its reply has to repeat.
 
-    Source: RFC 2548 §2.1.5, RFC 2759 §6.
+    None when its one credential is none of MS-CHAP, or too short to have one. Source: RFC 2548 §2.1.3, §2.3.4.
     """
-    for value in all_values(attributes, MS_CHAP_ERROR):
-        found = _ERROR_CODE.search(value)
-        if found is not None:
-            return _ERRORS.get(int(found[1]), "")
-    return ""
+    carried = tuple(attributes)
+    kinds = kinds_in(carried)
+    if len(kinds) != 1 or kinds[0] not in _IDENTIFIER_AT:
+        return None
+    [kind], [value] = kinds, all_values(carried, _CARRIED_IN[kinds[0]])
+    at = _IDENTIFIER_AT[kind]
+    return (kind, value[at]) if len(value) > at else None
 
 
 def _challenge(kind: CredentialKind, packet: Packet) -> tuple[AttributeId, bytes]:

@@ -26,7 +26,7 @@ from duoproxy.login.outcome import PrimaryOutcome, PrimaryQuestion
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.radius_client import RadiusUpstream, RequestTooLong, UpstreamHost, UpstreamReply
 from duoproxy.radius.attributes import AttributeId, Type, all_values
-from duoproxy.radius.credentials import refusal_of_proof
+from duoproxy.radius.ms_chap_error import refusal_of_proof
 from duoproxy.radius.packet import Attribute, Code
 from duoproxy.radius.relay import DeviceRequest, PassThrough, request_attributes_for_upstream
 from duoproxy.secret import Secret

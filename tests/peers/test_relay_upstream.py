@@ -160,10 +160,11 @@ def test_chap_is_checked_with_its_own_challenge_and_with_the_request_authenticat
 
 @pytest.mark.parametrize("pairs", [ms_chap("dave"), chap("dave"), login("dave", PASSWORD)], ids=["ms", "chap", "pap"])
 def test_a_login_that_duo_refuses_carries_nothing_of_the_grant(device: Device, pairs: list[Pair]) -> None:
-    """No key, no success message, no Class, with everything passed through."""
+    """No key, no success message, no Class, with everything passed through; MS-CHAP is told that this is the end."""
     answer = device.send(pairs, "all")
     assert answer.code == REJECTED
-    assert sorted(name for name, _ in answer.pairs) == ["Message-Authenticator", "Reply-Message"]
+    expected = ["MS-CHAP-Error"] if pairs == ms_chap("dave") else []
+    assert sorted(name for name, _ in answer.pairs) == [*expected, "Message-Authenticator", "Reply-Message"]
     assert device.asked("dave") == {"push": 1}
 
 
@@ -172,8 +173,17 @@ def test_ms_chap_v2_with_duo_refusing_carries_no_key_and_no_success(device: Devi
     assert "MS-CHAP2-Success" in granted(device.directly(computed("dave")))
     answer = device.send(computed("dave"), "all")
     assert answer.code == REJECTED
-    assert sorted(name for name, _ in answer.pairs) == ["Message-Authenticator", "Reply-Message"]
+    assert sorted(name for name, _ in answer.pairs) == ["MS-CHAP-Error", "Message-Authenticator", "Reply-Message"]
     assert device.asked("dave") == {"push": 1}
+
+
+def test_a_refusal_of_duo_reads_as_one_of_freeradius_but_for_the_retry(device: Device) -> None:
+    """The same Identifier, code, version and text in MS-CHAP-Error; no retry, since the password is not what failed."""
+    wrong = [*computed("User")[:1], *computed("dave")[1:]]
+    [by_freeradius] = device.directly(wrong).values("MS-CHAP-Error")
+    [by_duo] = device.send(computed("dave")).values("MS-CHAP-Error")
+    alike = [re.sub(r"C=[0-9a-f]{32} ", "", said) for said in (by_freeradius, by_duo)]
+    assert alike[1] == alike[0].replace("R=1", "R=0") == r"\001E=691 R=0 V=3 M=Authentication rejected"
 
 
 def test_a_wrong_proof_brings_the_error_of_freeradius(device: Device) -> None:
@@ -412,6 +422,9 @@ def test_a_chain_of_freeradius_duoproxy_and_freeradius(device: Device, front: st
     [state] = second.values("State")
     assert ask(login("codes", SECOND_CODE, ("State", bytes.fromhex(state[2:])))).code == ACCEPTED
     assert ask(login("codes", "wrong")).code == REJECTED
+    refused = ask(computed("dave"))
+    assert refused.code == REJECTED
+    assert "E=691 R=0 C=" in refused.values("MS-CHAP-Error")[0]
 
 
 def test_the_log_holds_no_password(running: RelayLab) -> None:

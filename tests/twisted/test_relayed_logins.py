@@ -31,6 +31,8 @@ SEND_KEY, RECV_KEY, MPPE_KEYS = AttributeId(311, 16), AttributeId(311, 17), Attr
 CLASS = (int(Type.CLASS), b"granted")
 EVERYTHING = PassThrough(everything=True)
 LANMAN_AND_NT = bytes(8) + b"n" * 16
+OF_A_REFUSED_PROOF = [Type.MESSAGE_AUTHENTICATOR, Type.REPLY_MESSAGE, Type.VENDOR_SPECIFIC]
+REFUSED = r"^\x01E=691 R=0 C=[0-9a-f]{32} V=3 M=Authentication rejected$"
 SESSION = ((int(Type.CALLING_STATION_ID), b"203.0.113.7"), (int(Type.NAS_PORT), b"\0\0\0\7"))
 
 
@@ -48,6 +50,11 @@ def grants(request: Packet) -> tuple[int, list[Attribute]]:
         CLASS,
         (Type.REPLY_MESSAGE, b"Hello"),
     ]
+
+
+def said_of_proof(reply: Packet) -> str:
+    """The MS-CHAP-Error of a reply, its Identifier first."""
+    return (first(reply.attributes, AttributeId(311, 2)) or b"").decode("ascii")
 
 
 class ProofTests(RelayCase):
@@ -106,7 +113,8 @@ class ProofTests(RelayCase):
         self.begin(grants, pass_through=EVERYTHING)
         reply = self.ask(None, None, MS_CHAP_2, MS_CHALLENGE)
         self.assertEqual((reply.code, text_of(reply)), (Code.ACCESS_REJECT, "Login request denied."))
-        self.assertEqual({number for number, _ in reply.attributes}, {Type.MESSAGE_AUTHENTICATOR, Type.REPLY_MESSAGE})
+        self.assertEqual([number for number, _ in reply.attributes], OF_A_REFUSED_PROOF)
+        self.assertRegex(said_of_proof(reply), REFUSED)
 
     def test_the_upstreams_ms_chap_error_comes_back_and_nothing_that_it_grants(self) -> None:
         """An Access-Reject with keys in it is still a reject; the log says what the error means."""
@@ -138,7 +146,32 @@ class ProofTests(RelayCase):
         change = vendor_attribute(311, 27, b"\7\1" + b"w" * 66)
         reply = self.ask(None, None, change, vendor_attribute(311, 6, b"p" * 200), MS_CHALLENGE)
         self.assertEqual((reply.code, len(self.upstream.requests)), (Code.ACCESS_REJECT, 1))
-        self.assertEqual({number for number, _ in reply.attributes}, {Type.MESSAGE_AUTHENTICATOR, Type.REPLY_MESSAGE})
+        self.assertEqual([number for number, _ in reply.attributes], OF_A_REFUSED_PROOF)
+        self.assertRegex(said_of_proof(reply), REFUSED)
+
+    def test_whoever_refuses_the_client_is_told_the_same(self) -> None:
+        """Duo, its outage, a server that says nothing itself, nobody who can check, half a proof: E=691, no retry."""
+        self.begin(lambda request: (3, []))
+        refused = [self.ask(None, None, MS_CHAP_2, MS_CHALLENGE), self.ask(None, None, MS_CHAP_2)]
+        for fault in (DENIED, ServiceUnavailable("Duo", "away"), ZeroDivisionError()):
+            self.duo = FakeSecondFactor(ASK, fault)
+            self.begin(grants)
+            refused.append(self.ask(None, None, MS_CHAP_2, MS_CHALLENGE))
+        self.begin(grants, takes_proofs=False)
+        refused.append(self.ask(None, None, MS_CHAP_2, MS_CHALLENGE))
+        self.assertEqual({reply.code for reply in refused}, {Code.ACCESS_REJECT})
+        for reply in refused:
+            self.assertRegex(said_of_proof(reply), REFUSED)
+            self.assertEqual(len(all_values(reply.attributes, AttributeId(311, 2))), 1)
+        self.assertNotEqual(said_of_proof(refused[0]), said_of_proof(refused[1]), "the same challenge twice")
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
+    def test_chap_and_pap_are_refused_without_an_ms_chap_error(self) -> None:
+        """It is for MS-CHAP only. RFC 2548 §2.1.5."""
+        self.duo.auth_answer = DENIED
+        self.begin(grants, pass_through=EVERYTHING)
+        for reply in (self.ask(None, None, CHAP), self.ask(PASSWORD)):
+            self.assertEqual([number for number, _ in reply.attributes], OF_A_REFUSED_PROOF[:2])
 
     def test_more_than_a_packet_takes_is_a_reject_that_says_so(self) -> None:
         """A proof in a thousand empty pieces is no fault of ours; the next login is served."""

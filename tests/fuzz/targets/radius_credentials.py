@@ -8,10 +8,11 @@ from duoproxy.radius.credentials import (
     MS_CHAP_CHALLENGE,
     PROOFS,
     CredentialKind,
+    identifier_of_proof,
     kinds_in,
     read_proof,
-    refusal_of_proof,
 )
+from duoproxy.radius.ms_chap_error import refusal_of_proof, with_ms_chap_error
 from duoproxy.radius.packet import Code, Packet
 from tests.fuzz.shaping import first_octet, lenient_attributes
 
@@ -33,6 +34,9 @@ def target(data: bytes) -> None:
     attributes = tuple(lenient_attributes(octets))
     kinds = kinds_in(attributes)
     assert refusal_of_proof(attributes).isprintable()
+    refused = with_ms_chap_error((), attributes, bytes)
+    assert len(refused) == (identifier_of_proof(attributes) is not None)
+    assert with_ms_chap_error(refused, attributes, bytes) == refused
     try:
         proof = read_proof(Packet(Code.ACCESS_REQUEST, 1, AUTHENTICATOR, attributes))
     except RemoteProtocolError as fault:

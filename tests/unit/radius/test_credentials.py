@@ -6,7 +6,7 @@ import pytest
 
 from duoproxy.errors import Disposition, RemoteProtocolError
 from duoproxy.radius.attributes import AttributeId, Type, all_values, first, vendor_attribute
-from duoproxy.radius.credentials import CredentialKind, RadiusProof, kinds_in, read_proof, refusal_of_proof
+from duoproxy.radius.credentials import CredentialKind, RadiusProof, kinds_in, read_proof
 from duoproxy.radius.packet import Attribute, Code, Packet
 
 AUTHENTICATOR = bytes(range(16))
@@ -125,19 +125,3 @@ def test_the_octets_of_a_proof_hold_its_challenge() -> None:
 def test_nothing_of_a_proof_is_printed() -> None:
     """Whoever knows a response can guess the password at leisure."""
     assert "ppp" not in repr(proof(CHAP))
-
-
-@pytest.mark.parametrize(
-    ("error", "meaning"),
-    [
-        (b"\1E=648 R=0 C=0011 V=3 M=x", "password expired; the user can change it where the device offers that"),
-        (b"\0E=691 R=1", "wrong name or password"),
-        (b"E=1", ""),
-        (b"", ""),
-        (b"E=" + b"9" * 200, ""),
-    ],
-)
-def test_an_ms_chap_error_is_told_in_words(error: bytes, meaning: str) -> None:
-    """RFC 2759 §6; what is unknown is not told."""
-    assert refusal_of_proof([vendor_attribute(311, 2, error)]) == meaning
-    assert refusal_of_proof([]) == ""
