@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 from typing import Protocol as Interface
 
-from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -45,6 +44,7 @@ from duoproxy.ldap.relay_table import Phase
 from duoproxy.net import ldap_server_sentences as sentences
 from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.ldap_bind_attempt import BindAnswer, BindAttempt, BindVerdict
+from duoproxy.net.ldap_client_limits import ClientLimits, ClientTimes, Late
 from duoproxy.net.ldap_far_side import FarSide
 from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.net.log_limit import LimitedLog
@@ -53,32 +53,7 @@ from duoproxy.net.reading import Reading
 from duoproxy.net.server_tls import ServerTls
 from duoproxy.secret import Secret
 
-HANDSHAKE_S: Final = 30.0
-"""For a client to come to the end of its TLS handshake."""
-MESSAGE_S: Final = 30.0
-"""For a client that is not bound to finish a message that it began."""
-LAST_WORDS_S: Final = 5.0
-"""For a client to take what was written before its connection is broken off."""
-
 _CLIENT_FULL: Final = "client does not read"
-
-
-@frozen
-class ClientLimits:
-    """How much a client may send, and how long it may take.
-
-    Attributes:
-        unbound_message_bytes: the longest message of a client that is not bound.
-        message_bytes: the longest message of one that is, and of the directory.
-        idle_s: seconds without a request or an answer.
-        network_s: seconds in which a connection to the directory comes about, and the directory says something
-            when it owes an answer.
-    """
-
-    unbound_message_bytes: int
-    message_bytes: int
-    idle_s: float
-    network_s: float
 
 
 class ServesClients(Interface):
@@ -132,10 +107,7 @@ class LdapClient(Protocol):
         self._answer: Deferred[BindAnswer] | None = None
         self._who: Deferred[bytes] | None = None
         now = float(service.reactor.seconds())
-        self._active_at = self._heard_at = now
-        self._handshake_at: float | None = now if over_tls else None
-        self._partial_at: float | None = None
-        self._ended_at: float | None = None
+        self._times = ClientTimes(now, now, handshake_at=now if over_tls else None)
         self._is_gone = False
         self._client_reading = Reading(self._pause_client, self._resume_client)
         self._far_side = FarSide(
@@ -167,24 +139,24 @@ class LdapClient(Protocol):
 
     def handshakeCompleted(self) -> None:
         """Source: IHandshakeListener."""
-        self._handshake_at = None
+        self._times.handshake_at = None
 
     def dataReceived(self, data: bytes) -> None:
         """Cut into messages, and do what each of them asks for."""
-        if self._ended_at is not None:
+        if self._times.ended_at is not None:
             return
         now = self._service.reactor.seconds()
         if not self._relay.waits_for_server:
-            self._heard_at = now  # from now on it owes an answer
+            self._times.heard_at = now  # from now on it owes an answer
         data = self._framer.gather(data)
         passed = self._relay.pass_requests(data, self._framer.max_message_bytes)
         if passed:
-            self._active_at, self._partial_at = now, None
+            self._times.active_at, self._times.partial_at = now, None
             self._far_side.send(data[:passed])
             data = data[passed:]
         if data:
             self._look_at(data)
-        self._note_partial()
+        self._times.note_partial(now, is_partial=self._framer.pending_bytes > 0)
 
     def _look_at(self, data: bytes) -> None:
         broken = ""
@@ -193,7 +165,7 @@ class LdapClient(Protocol):
         except FramingError as fault:
             messages, broken = list(fault.messages), str(fault)
         if messages:
-            self._active_at, self._partial_at = self._service.reactor.seconds(), None
+            self._times.active_at, self._times.partial_at = self._service.reactor.seconds(), None
         actions: list[Action] = []
         for number, octets in enumerate(messages, 1):
             actions += self._relay.from_client(octets)
@@ -214,16 +186,10 @@ class LdapClient(Protocol):
                 "early octets", self.address, lambda: sentences.ldap_client_early_octets(self.address, count)
             )
 
-    def _note_partial(self) -> None:
-        if not self._framer.pending_bytes:
-            self._partial_at = None
-        elif self._partial_at is None:
-            self._partial_at = self._service.reactor.seconds()
-
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Give everything back."""
         self._is_gone = True
-        self._ended_at = self._ended_at or self._service.reactor.seconds()
+        self._times.ended_at = self._times.ended_at or self._service.reactor.seconds()
         self._perform(self._relay.client_lost())
         self._service.left(self)
 
@@ -269,7 +235,7 @@ class LdapClient(Protocol):
         else:
             refused = self._relay.refuse_bind(verdict.code, verdict.text, exempt=verdict.exempt, relay=verdict.relay)
             self._perform(refused)
-        self._active_at = self._service.reactor.seconds()
+        self._times.active_at = self._service.reactor.seconds()
 
     def _login_failed(self, failure: Failure) -> None:
         if failure.check(CancelledError) is None:
@@ -304,7 +270,7 @@ class LdapClient(Protocol):
         if tls is None:
             raise RuntimeError("there is no certificate for TLS")
         below.unregisterProducer()
-        self._handshake_at = self._service.reactor.seconds()
+        self._times.handshake_at = self._service.reactor.seconds()
         factory = TLSMemoryBIOFactory(tls, False, Factory.forProtocol(lambda: self), clock=self._service.reactor)
         below.protocol = factory.buildProtocol(None)
         below.protocol.makeConnection(below)
@@ -314,7 +280,7 @@ class LdapClient(Protocol):
             self._service.limited_log.warn(
                 "ended", self.address, lambda: sentences.ldap_client_fault(self.address, action.fault)
             )
-        self._ended_at = self._service.reactor.seconds()
+        self._times.ended_at = self._service.reactor.seconds()
         if not self._is_gone:
             self._tcp.unregisterProducer()
             self._tcp.loseConnection()
@@ -360,12 +326,12 @@ class LdapClient(Protocol):
 
     def server_opened(self) -> None:
         """Begin a new stream. Source: `FarSideOwner`."""
-        self._heard_at = self._service.reactor.seconds()
+        self._times.heard_at = self._service.reactor.seconds()
         self._server_framer = MessageFramer(self._service.limits.message_bytes)
 
     def server_data(self, data: bytes) -> None:
         """Take octets of the directory. Source: `FarSideOwner`."""
-        self._heard_at = self._active_at = self._service.reactor.seconds()
+        self._times.heard_at = self._times.active_at = self._service.reactor.seconds()
         data = self._server_framer.gather(data)
         passed = self._relay.pass_answers(data, self._server_framer.max_message_bytes)
         if passed:
@@ -413,7 +379,7 @@ class LdapClient(Protocol):
 
     def resumeProducing(self) -> None:
         """The client takes it again. Source: IPushProducer."""
-        self._active_at = self._service.reactor.seconds()
+        self._times.active_at = self._service.reactor.seconds()
         self._far_side.reading.go_on(_CLIENT_FULL)
         self._client_reading.go_on(_CLIENT_FULL)
 
@@ -421,36 +387,32 @@ class LdapClient(Protocol):
         """The client is gone; `connectionLost` follows. Source: IPushProducer."""
 
     def _pause_client(self) -> None:
-        if not self._is_gone and self._ended_at is None:
+        if not self._is_gone and self._times.ended_at is None:
             self._tcp.pauseProducing()
 
     def _resume_client(self) -> None:
-        if not self._is_gone and self._ended_at is None:
+        if not self._is_gone and self._times.ended_at is None:
             self._tcp.resumeProducing()
 
     # ── time, and the end ──────────────────────────────────────────────────────────────────────────────────────
     def look_at_clock(self, now: float) -> None:
         """End what takes too long; called now and then (`now`: seconds of the reactor)."""
-        limits = self._service.limits
-        if self._ended_at is not None:
-            if now - self._ended_at >= LAST_WORDS_S:
-                self.abort()
-        elif self._handshake_at is not None:
-            if now - self._handshake_at >= HANDSHAKE_S:
-                self.abort()
-        elif self._partial_at is not None and now - self._partial_at >= self._message_s:
+        late = self._times.what_is_late(
+            now,
+            self._service.limits,
+            is_bound=self.is_bound,
+            is_timed=self.is_binding or self._far_side.is_opening,
+            owed=self._relay.waits_for_server,
+        )
+        if late in (Late.LAST_WORDS, Late.HANDSHAKE):
+            self.abort()
+        elif late is Late.MESSAGE:
             self._perform(self._relay.end(ResultCode.PROTOCOL_ERROR, "A message was begun and not finished in time."))
-        elif self.is_binding or self._far_side.is_opening:
-            return  # both have limits of their own
-        elif self._relay.waits_for_server and now - self._heard_at >= limits.network_s:
-            text = f"The directory has not answered for {limits.network_s:g} s (network_timeout)."
+        elif late is Late.ANSWER:
+            text = f"The directory has not answered for {self._service.limits.network_s:g} s (network_timeout)."
             self._perform(self._relay.end(ResultCode.UNAVAILABLE, text))
-        elif now - self._active_at >= limits.idle_s:
+        elif late is Late.CLIENT:
             self._perform([*self._relay.client_lost(), EndClient()])
-
-    @property
-    def _message_s(self) -> float:
-        return self._service.limits.network_s if self.is_bound else MESSAGE_S
 
     def end(self, text: str) -> None:
         """End the connection with a Notice of Disconnection."""

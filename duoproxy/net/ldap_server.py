@@ -25,7 +25,8 @@ from duoproxy.ldap.relay_policy import RelayPolicy
 from duoproxy.net import ldap_server_sentences as sentences
 from duoproxy.net.fair_share import FairShare
 from duoproxy.net.ldap_bind_attempt import BindAttempt, BindVerdict
-from duoproxy.net.ldap_client import ClientLimits, LdapClient
+from duoproxy.net.ldap_client import LdapClient
+from duoproxy.net.ldap_client_limits import ClientLimits
 from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.server_tls import ServerTls

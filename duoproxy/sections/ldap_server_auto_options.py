@@ -21,7 +21,7 @@ from duoproxy.config.schema import Finding, Listener
 from duoproxy.ldap.names import looks_like_dn
 from duoproxy.ldap.relay_policy import RelayPolicy
 from duoproxy.login.policy import LoginPolicy
-from duoproxy.net.ldap_client import ClientLimits
+from duoproxy.net.ldap_client_limits import ClientLimits
 from duoproxy.net.ldap_server import MAX_CONNECTIONS
 from duoproxy.net.server_certificates import CertificateFault, ServerCertificate, load_server_certificate
 from duoproxy.net.server_tls import ServerTls

@@ -16,7 +16,8 @@ from twisted.python.failure import Failure
 from duoproxy.ldap.framing import MessageFramer
 from duoproxy.ldap.relay_policy import RelayPolicy
 from duoproxy.net.ldap_bind_attempt import BindAnswer, BindAttempt, BindVerdict
-from duoproxy.net.ldap_client import ClientLimits, LdapClient
+from duoproxy.net.ldap_client import LdapClient
+from duoproxy.net.ldap_client_limits import ClientLimits
 from duoproxy.net.ldap_relay import RelayReceiver
 from duoproxy.net.ldap_server import LdapServer
 

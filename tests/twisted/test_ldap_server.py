@@ -11,7 +11,7 @@ from duoproxy.ldap.messages import read_result
 from duoproxy.ldap.relay_actions import BeginTls
 from duoproxy.net import ldap_client
 from duoproxy.net.ldap_bind_attempt import BindAttempt, BindVerdict
-from duoproxy.net.ldap_client import HANDSHAKE_S, LAST_WORDS_S, MESSAGE_S
+from duoproxy.net.ldap_client_limits import HANDSHAKE_S, LAST_WORDS_S, MESSAGE_S
 from duoproxy.net.ldap_far_side import MAX_QUEUED_BYTES
 from tests.twisted.ldap_server_kit import LIMITS, FakeRelay, Listener, Peer
 from tests.unit.ldap.relay_kit import (
