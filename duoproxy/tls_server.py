@@ -8,6 +8,7 @@ Source: RFC 8446; RFC 9325 §3.1, §3.4; RFC 9190 §2; RFC 9427 §6.1.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from attrs import field, frozen
@@ -19,6 +20,10 @@ from duoproxy.errors import DuoproxyError
 
 TLS_1_2 = SSL.TLS1_2_VERSION
 TLS_1_3 = SSL.TLS1_3_VERSION
+
+_EVERY_CIPHER = b"ALL:COMPLEMENTOFALL:@SECLEVEL=0"
+_TRIAL_TURNS = 4
+_TRIAL_BYTES = 1 << 20
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -75,6 +80,52 @@ def _configure(context: SSL.Context, settings: TlsServerSettings) -> None:
         context.add_extra_chain_cert(issuer)
     context.use_privatekey(settings.key)
     context.check_privatekey()
+
+
+def handshake_fault(context: SSL.Context, version: int) -> str:
+    """Try a handshake in memory with a client that has every cipher and checks nothing.
+
+    OpenSSL looks at some things at the first handshake only: whether clients know the curve of the key, whether a
+    cipher goes with it, how strong the keys of the issuers are.
+
+    Args:
+        context: of `server_context`.
+        version: of TLS, the only one that the client speaks.
+
+    Returns:
+        why it failed, as OpenSSL spells it; empty: it did not.
+    """
+    client, server = _client(version), SSL.Connection(context, None)
+    server.set_accept_state()
+    done: set[SSL.Connection] = set()
+    for _ in range(_TRIAL_TURNS):
+        for side, other in ((client, server), (server, client)):
+            try:
+                side.do_handshake()
+                done.add(side)
+            except SSL.WantReadError:
+                pass
+            except SSL.Error as error:
+                return openssl_reason(error)
+            _carry(side, other)
+        if len(done) == 2:
+            return ""
+    return "it came to no end"
+
+
+def _client(version: int) -> SSL.Connection:
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(version)
+    context.set_max_proto_version(version)
+    context.set_cipher_list(_EVERY_CIPHER)
+    client = SSL.Connection(context, None)
+    client.set_connect_state()
+    return client
+
+
+def _carry(sender: SSL.Connection, receiver: SSL.Connection) -> None:
+    with contextlib.suppress(SSL.WantReadError):
+        receiver.bio_write(sender.bio_read(_TRIAL_BYTES))
 
 
 def openssl_reason(error: SSL.Error) -> str:

@@ -23,7 +23,7 @@ from OpenSSL import SSL
 from twisted.logger import Logger
 
 from duoproxy.errors import DuoproxyError
-from duoproxy.tls_server import PrivateKey
+from duoproxy.tls_server import TLS_1_2, TLS_1_3, PrivateKey, TlsServerSettings, handshake_fault, server_context
 
 MAX_FILE_BYTES: Final = 1 << 20
 """The longest file that is read."""
@@ -87,6 +87,7 @@ def load_server_certificate(certs: Path, pkey: Path) -> ServerCertificate:
         remedy = f"Put the certificate of this key first in {certs}" if later else "Name the key of that certificate"
         raise CertificateFault("pkey", what, remedy)
     _check_openssl_takes(chain, key, certs, pkey)
+    _check_handshake(chain, key, certs)
     return ServerCertificate(chain, key)
 
 
@@ -231,6 +232,16 @@ def _check_openssl_takes(chain: tuple[x509.Certificate, ...], key: PrivateKey, c
     except (SSL.Error, TypeError) as fault:
         what = f"OpenSSL refuses the key in {pkey}: {_said(fault)}"
         raise CertificateFault("pkey", what, "Use a key of 2048 bits (RSA) or P-256") from None
+
+
+def _check_handshake(chain: tuple[x509.Certificate, ...], key: PrivateKey, certs: Path) -> None:
+    """Try both versions of TLS: where each of them fails, no client at all would ever come in."""
+    context = server_context(TlsServerSettings(chain, key))
+    reasons = [handshake_fault(context, version) for version in (TLS_1_3, TLS_1_2)]
+    if all(reasons):
+        what = f"no client can finish a TLS handshake with the certificates in {certs}: {reasons[-1]}"
+        remedy = "Use a key of 2048 bits (RSA) or P-256, and issuers with keys of 2048 bits or P-256"
+        raise CertificateFault("certs", what, remedy)
 
 
 def _said(fault: Exception) -> str:

@@ -16,7 +16,7 @@ from duoproxy.config.kinds import Choice, Text
 from duoproxy.config.option import option, settings
 from duoproxy.config.schema import Finding
 from duoproxy.net.server_certificates import CertificateFault, ServerCertificate, doubts, load_server_certificate
-from duoproxy.tls_server import TLS_1_2, TLS_1_3, TlsContextError, TlsServerSettings
+from duoproxy.tls_server import TLS_1_2, TLS_1_3, TlsContextError, TlsServerSettings, handshake_fault, server_context
 
 _TOO_OLD: Final = ("ssl3", "tls1.0", "tls1.1")
 
@@ -68,6 +68,22 @@ def certificate_advice(option_name: str, certs: Path, pkey: Path) -> Iterable[Fi
         return
     for what, remedy in doubts(certificate, time.time()) if certificate is not None else ():
         yield (option_name, what, remedy)
+
+
+def cipher_advice(server: TlsListenerSettings, certs: Path, pkey: Path) -> Iterable[Finding]:
+    """Say that no cipher of the list goes with the key; a list that OpenSSL refuses is an error of its own."""
+    if not server.cipher_list or server.minimum_tls_version == "tls1.3":
+        return
+    try:
+        certificate = readable_certificate(certs, pkey)
+        if certificate is None:
+            return
+        why = handshake_fault(server_context(tls_settings(server, certificate)), TLS_1_2)
+    except (CertificateFault, TlsContextError):
+        return
+    if why:
+        what = f"with it and the key in {pkey} no client of TLS 1.2 can come in ({why}); those of TLS 1.3 can"
+        yield ("cipher_list", what, "Name ciphers for the kind of that key, such as ECDHE+AESGCM, or leave it out")
 
 
 def readable_certificate(certs: Path, pkey: Path) -> ServerCertificate | None:

@@ -141,6 +141,17 @@ def test_a_key_that_openssl_refuses_is_a_fault(tmp_path: Path) -> None:
         load(tmp_path, certificate(short).public_bytes(PEM), pem(short))
 
 
+def test_what_no_handshake_would_take_is_a_fault(tmp_path: Path) -> None:
+    """OpenSSL looks at the keys of issuers, and at the curve, in the handshake only: every login would fail."""
+    weak = rsa.generate_private_key(65537, 1024)
+    chain = certificate(issuer="CA", signer=weak), certificate(weak, subject="CA", issuer="CA")
+    with pytest.raises(CertificateFault, match=r"no client can finish a TLS handshake .*: ca key too small\. Use"):
+        load(tmp_path, b"".join(each.public_bytes(PEM) for each in chain))
+    strange = ec.generate_private_key(ec.SECP256K1())
+    with pytest.raises(CertificateFault, match=r"no client can finish a TLS handshake .*: no shared cipher\. Use"):
+        load(tmp_path, certificate(strange).public_bytes(PEM), pem(strange))
+
+
 DOUBTS = {
     "expired": (certificate(end=NOW - DAY, begin=NOW - 2 * DAY), "has expired (2026-02-28)"),
     "not yet": (certificate(begin=NOW + DAY), "is not valid before 2026-03-02 12:00 UTC"),

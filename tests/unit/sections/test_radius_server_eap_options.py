@@ -101,6 +101,17 @@ def test_ciphers_that_openssl_does_not_know_are_an_error(tmp_path: Path) -> None
     assert problems(write(tmp_path, "cipher_list=ECDHE+AESGCM")) == []
 
 
+def test_ciphers_that_do_not_go_with_the_key_are_a_warning(tmp_path: Path) -> None:
+    """OpenSSL takes the list, and yet no client of TLS 1.2 could log in."""
+    [problem] = problems(write(tmp_path, "cipher_list=ECDHE-RSA-AES128-GCM-SHA256"))
+    assert problem == (
+        f"warning: 10 [radius_server_eap] cipher_list: with it and the key in {tmp_path}/radius.example.com.key no "
+        "client of TLS 1.2 can come in (no shared cipher); those of TLS 1.3 can. Name ciphers for the kind of that "
+        "key, such as ECDHE+AESGCM, or leave it out."
+    )
+    assert problems(write(tmp_path, "cipher_list=ECDHE-RSA-AES128-GCM-SHA256", "minimum_tls_version=tls1.3")) == []
+
+
 def test_long_is_console_with_a_warning(tmp_path: Path) -> None:
     """A format that some guides name."""
     [problem] = problems(write(tmp_path, "prompt_format=long"))
