@@ -20,9 +20,8 @@ from duoproxy.login.outcome import Outcome
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
 from duoproxy.login.request import LoginRequest, PasswordProof
 from duoproxy.net import radius_sentences as sentences
-from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.radius_client import UpstreamReply
-from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
+from duoproxy.net.radius_messages import ReceivedRequest, Reply
 from duoproxy.radius.attributes import Type, all_values, first, text_attributes
 from duoproxy.radius.challenges import CHALLENGE_LIFE_S, MAX_OPEN, Asker, ChallengeTable, Standing
 from duoproxy.radius.packet import MAX_VALUE_BYTES, Attribute, Code
@@ -77,7 +76,6 @@ class ChallengeLogins(RadiusLogins):
         self._dialogue = dialogue
         self._challenges: ChallengeTable[_Conversation, Reply] = ChallengeTable(environment.random_bytes, max_open)
         self._key = environment.random_bytes(FINGERPRINT_KEY_BYTES)
-        self._limited = LimitedLog(self._log, environment.reactor.seconds)
         self._max_open = max_open
         self._sweeping: Any = None
 
@@ -121,9 +119,7 @@ class ChallengeLogins(RadiusLogins):
         """Bring an answer to its question; a State that belongs to none is never the beginning of a login."""
         found = self._challenges.take(state, _asker(received), self._fingerprint(received), self._now())
         if found.standing is Standing.STRANGE:
-            device = received.device_address
-            self._limited.warn("state", device, lambda: sentences.unknown_challenge_state(device))
-            return REJECT
+            return self._refuse_state(received)
         conversation = found.conversation
         if conversation is None:
             return found.reply

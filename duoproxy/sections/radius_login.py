@@ -14,6 +14,8 @@ from duoproxy.login.flow import run_login
 from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
 from duoproxy.login.request import Credential, LoginRequest, PasswordProof
+from duoproxy.net import radius_sentences as sentences
+from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.radius.attributes import Type, all_values, first, text_attributes
@@ -44,6 +46,7 @@ class RadiusLogins(LoginShell):
         super().__init__(settings, environment)
         self._primary = primary
         self._second_factor = second_factor
+        self._limited = LimitedLog(self._log, environment.reactor.seconds)
 
     def start(self) -> None:
         """Begin what runs by itself; here nothing does."""
@@ -65,6 +68,12 @@ class RadiusLogins(LoginShell):
 
     async def _run(self, request: LoginRequest) -> Outcome:
         return await run_login(request, self._settings.policy, self._primary, self._second_factor, self._tools(request))
+
+    def _refuse_state(self, received: ReceivedRequest) -> Reply:
+        """Refuse the answer to a question that is none of ours: it is never the beginning of a login."""
+        device = received.device_address
+        self._limited.warn("state", device, lambda: sentences.unknown_challenge_state(device))
+        return REJECT
 
     def _login_request(self, received: ReceivedRequest, login_id: str) -> LoginRequest | Reply:
         """Read a login; a request that is none gets a reply at once."""

@@ -12,11 +12,12 @@ from duoproxy.login.outcome import Outcome, PrimaryOutcome
 from duoproxy.login.policy import LoginPolicy
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.duo_client import DuoClient
+from duoproxy.net.radius_messages import ReceivedRequest, Reply
 from duoproxy.radius.relay import PassThrough
 from duoproxy.sections.duo_server_options import exempt_usernames, failmode, findings
 from duoproxy.sections.login_shell import LoginShellSettings
 from duoproxy.sections.radius_login import RadiusLogins
-from duoproxy.sections.radius_login_server import RadiusLoginServer
+from duoproxy.sections.radius_login_server import RadiusLoginServer, carries_state
 from duoproxy.sections.radius_server_options import RadiusListenerSettings, listens_on, radius_advice
 
 _THE_ONLY_SENSIBLE_CLIENT = "duo_only_client"
@@ -44,6 +45,10 @@ class CheckedByDevice:
 
 class FactorLogins(RadiusLogins):
     """Runs logins whose password field is a factor; an empty one is rejected."""
+
+    async def handle(self, received: ReceivedRequest) -> Reply | None:
+        """Answer one Access-Request; one with a State answers a question, and this section asks none."""
+        return self._refuse_state(received) if carries_state(received) else await super().handle(received)
 
     async def _run(self, request: LoginRequest) -> Outcome:
         options = DialogueOptions(factor_prompt=False, first_answer_is_factor=True)

@@ -99,13 +99,13 @@ def test_enrollment_is_a_prompt_that_lets_nobody_in(device: Device) -> None:
 def test_a_stolen_state_is_worth_nothing(device: Device) -> None:
     """Guessed, from another device, of another user, at another section; and it stays good for its owner."""
     state = device.prompted("alice")
-    other_section = Device(device.lab, device.radclient, SECOND)
+    others = [Device(device.lab, device.radclient, section) for section in (SECOND, CONCAT, DUO_ONLY)]
     refused = [
         device.ask("alice", PASSWORD, "0x" + "00" * 16),
         device.ask("alice", "push", "0x" + "ff" * 16),
         device.ask("alice", "push", state, ELSEWHERE),
         device.ask("dave", "push", state),
-        other_section.ask("alice", "push", state),
+        *(other_section.ask("alice", "push", state) for other_section in others),
     ]
     assert [answer.code for answer in refused] == [REJECTED] * len(refused)
     assert device.lab.controls.asked("alice") == {}

@@ -8,6 +8,7 @@ import pytest
 
 from duoproxy.duoapi.messages import AuthAnswer, Factor, Preauth, PreauthResult
 from duoproxy.errors import ServiceUnavailable
+from duoproxy.radius.attributes import Type
 from tests.unit.sections.pap_section import make, problems
 
 ACCEPT, REJECT = 2, 3
@@ -49,6 +50,16 @@ def test_an_empty_field_is_rejected(tmp_path: Path, typed: str) -> None:
 def test_no_password_at_all_is_rejected(tmp_path: Path) -> None:
     """A request without User-Password is no login."""
     assert make(tmp_path, DUO_ONLY).end(None) == (REJECT, "")
+
+
+@pytest.mark.parametrize("state", [b"of another section", b""])
+def test_a_state_is_refused_and_begins_nothing(tmp_path: Path, state: bytes) -> None:
+    """This section asks nothing, so a State answers somebody else's question. Reference §10.3."""
+    section = make(tmp_path, DUO_ONLY, "exempt_username_1=alice")
+    reply = section.ask("push", (int(Type.STATE), state))
+    assert reply is not None
+    assert (reply.code, section.duo.preauths) == (REJECT, [])
+    assert section.end("push")[0] == ACCEPT
 
 
 def test_a_wrong_passcode_is_the_end(tmp_path: Path) -> None:
