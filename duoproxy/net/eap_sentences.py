@@ -5,6 +5,9 @@ Pure. Each sentence is tested literally.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 def no_eap(device: str, section: str) -> str:
     """A request without EAP-Message at a listener that speaks nothing else."""
@@ -51,7 +54,7 @@ def conversation_failed(login_id: str, device: str, outer_identity: str, reason:
     """A conversation that failed before anybody was asked for a password."""
     return (
         f"Login {login_id} from {device}: the EAP conversation of {outer_identity!r} failed before a password came: "
-        f"{reason}."
+        f"{reason}. {_remedy(reason)}"
     )
 
 
@@ -92,5 +95,28 @@ def began_again_before_the_answer(login_id: str, device: str, waited_s: float) -
         f"to this one: the device or the client had given up. {_TIME_OUT} Give the client as long."
     )
 
+
+def _remedy(reason: str) -> str:
+    """Say what to look at when a conversation failed early; reasons of TLS are in the words of OpenSSL."""
+    for words, remedy in _REMEDIES.items():
+        if any(word in reason for word in words):
+            return remedy
+    return "Look in the log of the client; it may need an update."
+
+
+_REMEDIES: Mapping[tuple[str, ...], str] = MappingProxyType(
+    {
+        ("unknown ca", "certificate unknown", "bad certificate", "certificate expired", "unsupported certificate"): (
+            "The client does not accept the certificate in certs: compare its authority, name and dates with what the "
+            "client checks."
+        ),
+        ("protocol version", "unsupported protocol"): "Compare minimum_tls_version with what the client speaks.",
+        ("no shared cipher", "handshake failure", "insufficient security", "signature algorithm"): (
+            "Compare cipher_list, and the kind of the key in pkey, with what the client speaks."
+        ),
+        ("the peer refuses EAP",): "Set the client to PEAP, and inside it to GTC.",
+        (" rounds",): "Put fewer certificates into certs, or let the device and the client take longer packets.",
+    }
+)
 
 _TIME_OUT = "Set the RADIUS time-out of the device so that time-out times tries is more than 60 seconds."

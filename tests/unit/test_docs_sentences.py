@@ -72,7 +72,7 @@ DIRECTORY_SENTENCES = (
     eap.unknown_state(DEVICE),
     eap.no_room(DEVICE, 10_000),
     eap.given_up_for_others(DEVICE, 10_000),
-    eap.conversation_failed(LOGIN_ID, DEVICE, "alice", "tlsv1 alert unknown ca"),
+    eap.conversation_failed(LOGIN_ID, DEVICE, "alice", "TLS: tlsv1 alert unknown ca"),
     eap.nothing_more_came(LOGIN_ID, DEVICE, "alice", "PEAPv1, no TLS; given up, the method goes on"),
     eap.failed_after_the_answer(LOGIN_ID, DEVICE, "no Result TLV in the answer"),
     eap.gave_up_before_the_answer(LOGIN_ID, DEVICE, 31),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from duoproxy.net import eap_sentences as sentences
 
 
@@ -28,7 +30,9 @@ def test_each_sentence_literally() -> None:
         "attack, look for a device or a supplicant that begins logins and leaves them, or raise max_conversations."
     )
     assert sentences.conversation_failed("5f2a91c07e", "10.1.2.20", "alice", "unknown ca") == (
-        "Login 5f2a91c07e from 10.1.2.20: the EAP conversation of 'alice' failed before a password came: unknown ca."
+        "Login 5f2a91c07e from 10.1.2.20: the EAP conversation of 'alice' failed before a password came: unknown ca. "
+        "The client does not accept the certificate in certs: compare its authority, name and dates with what the "
+        "client checks."
     )
     assert sentences.nothing_more_came("5f2a91c07e", "10.1.2.20", "alice", "PEAPv1, no TLS") == (
         "Login 5f2a91c07e from 10.1.2.20: nothing more came of 'alice' before a password was given (PEAPv1, no TLS). "
@@ -52,3 +56,25 @@ def test_each_sentence_literally() -> None:
         "the device or the client had given up. Set the RADIUS time-out of the device so that time-out times tries is "
         "more than 60 seconds. Give the client as long."
     )
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("TLS: ssl/tls alert bad certificate", "The client does not accept the certificate in certs"),
+        ("TLS: tlsv1 alert protocol version", "Compare minimum_tls_version"),
+        ("TLS: unsupported protocol", "Compare minimum_tls_version"),
+        ("TLS: no shared cipher", "Compare cipher_list, and the kind of the key in pkey"),
+        ("TLS: ssl/tls alert handshake failure", "Compare cipher_list, and the kind of the key in pkey"),
+        ("the peer refuses EAP type 25; the types that it wants: 21", "Set the client to PEAP, and inside it to GTC."),
+        (
+            "the peer refuses EAP-GTC; the inner types that it wants: 26",
+            "Set the client to PEAP, and inside it to GTC.",
+        ),
+        ("more than 100 rounds", "Put fewer certificates into certs"),
+        ("half a TLS message", "Look in the log of the client; it may need an update."),
+    ],
+)
+def test_each_reason_why_a_conversation_failed_early_has_its_remedy(reason: str, remedy: str) -> None:
+    """What to set, and where."""
+    assert f"{reason}. {remedy}" in sentences.conversation_failed("5f2a91c07e", "10.1.2.20", "alice", reason)
