@@ -19,8 +19,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from attrs import define
-
 from duoproxy.errors import RemoteProtocolError
 from duoproxy.ldap.ber import fault
 from duoproxy.ldap.framing import MessageHead, peek_message
@@ -28,7 +26,6 @@ from duoproxy.ldap.messages import (
     FINAL_RESPONSE,
     NOTICE_OF_DISCONNECTION,
     START_TLS,
-    BindRequest,
     Request,
     Response,
     ResultCode,
@@ -36,17 +33,13 @@ from duoproxy.ldap.messages import (
     read_bind,
     read_cancelled,
     read_response_name,
-    read_response_value,
-    read_result,
     with_message_id,
     write_abandon,
     write_cancel,
     write_extended_response,
     write_notice_of_disconnection,
     write_result,
-    write_simple_bind,
     write_unbind,
-    write_who_am_i,
 )
 from duoproxy.ldap.relay_actions import (
     Action,
@@ -61,28 +54,13 @@ from duoproxy.ldap.relay_actions import (
     ToServer,
     WhoAnswered,
 )
+from duoproxy.ldap.relay_bind import BindCount, PendingBind
 from duoproxy.ldap.relay_policy import RelayPolicy, why_refused
 from duoproxy.ldap.relay_requests import MAX_OUTSTANDING, Requests
 from duoproxy.ldap.relay_table import TREATMENTS, Arrival, Phase, Treatment, arrival_of
 from duoproxy.secret import Secret
 
 _SEARCH_PARTS: Final = frozenset({Response.SEARCH_ENTRY, Response.SEARCH_REFERENCE})
-
-
-@define
-class _Bind:
-    """The bind that is under way."""
-
-    message_id: int
-    request: BindRequest
-    upstream_id: int = 0
-    answer: bytes = b""
-    code: int = -1
-    who_id: int = 0
-
-    @property
-    def waits_for_server(self) -> bool:
-        return (self.upstream_id != 0 and not self.answer) or self.who_id != 0
 
 
 class Relay:
@@ -102,9 +80,8 @@ class Relay:
         self.phase = Phase.ANONYMOUS
         self._policy = policy
         self._over_tls = over_tls
-        self._bind: _Bind | None = None
-        self._binds = 0
-        self._first_was_exempt = False
+        self._bind: PendingBind | None = None
+        self._binds = BindCount()
         self._may_search = True
         self._server_was_bound = False
         self._requests = Requests()
@@ -238,26 +215,21 @@ class Relay:
         """
         request = read_bind(octets, head)
         actions = self._abandon_all()
-        self._bind = _Bind(head.message_id, request)
+        self._bind = PendingBind(head.message_id, request)
         self.phase = Phase.BINDING
         refusal = why_refused(request, self._policy)
         if refusal is not None:
             return [*actions, *self.refuse_bind(*refusal)]
         if request.is_anonymous:
             return [*actions, *self.send_bind(b"", Secret(b""))]
-        if self._binds >= self._allowed_binds():
+        if not self._binds.has_room(self._policy):
             return [*actions, *self._too_many_binds(head)]
-        self._binds += 1
-        return [*actions, JudgeBind(request, self._binds)]
-
-    def _allowed_binds(self) -> float:
-        if self._policy.allow_unlimited_binds:
-            return float("inf")
-        return 2 if self._first_was_exempt else 1
+        self._binds.count += 1
+        return [*actions, JudgeBind(request, self._binds.count)]
 
     def _too_many_binds(self, head: MessageHead) -> list[Action]:
         text = (
-            f"This connection has bound {self._binds} times, which is as often as it may: connect anew, or set "
+            f"This connection has bound {self._binds.count} times, which is as often as it may: connect anew, or set "
             "allow_unlimited_binds=true of the authentication proxy."
         )
         refused = write_result(head.message_id, Response.BIND, ResultCode.UNWILLING_TO_PERFORM, text)
@@ -283,9 +255,7 @@ class Relay:
             raise RuntimeError("there is no bind to send now")
         if not len(password) and not self._bind.request.is_anonymous:
             raise RuntimeError("an empty password must not reach a directory")
-        self._bind.upstream_id = self._requests.next_id(self._bind.message_id)
-        self._bind.answer, self._bind.code = b"", -1
-        return [ToServer(write_simple_bind(self._bind.upstream_id, name, password, self._bind.request.controls))]
+        return [ToServer(self._bind.send(self._requests.next_id(self._bind.message_id), name, password))]
 
     def ask_who(self) -> list[Action]:
         """Ask the directory whom it takes the connection for, after its yes to a bind; `WhoAnswered` follows.
@@ -295,10 +265,9 @@ class Relay:
 
         Source: RFC 4532.
         """
-        if self._bind is None or self._bind.waits_for_server or self._bind.code != ResultCode.SUCCESS:
+        if self._bind is None or self._bind.waits_for_server or not self._bind.succeeded:
             raise RuntimeError("nobody is bound who could be asked about")
-        self._bind.who_id = self._requests.next_id()
-        return [ToServer(write_who_am_i(self._bind.who_id))]
+        return [ToServer(self._bind.ask_who(self._requests.next_id()))]
 
     def accept_bind(self, *, exempt: bool = False) -> list[Action]:
         """The login is allowed: hand out the directory's yes, which was held back.
@@ -308,10 +277,10 @@ class Relay:
         """
         if self._bind is None:
             return []
-        self._note_exemption(exempt)
-        if self._bind.code != ResultCode.SUCCESS:
+        self._binds.note_exemption(exempt)
+        if not self._bind.succeeded:
             return self.refuse_bind(ResultCode.UNAVAILABLE, "The connection to the directory was lost: bind again.")
-        said = with_message_id(self._bind.answer, peek_message(self._bind.answer), self._bind.message_id)
+        said = self._bind.answer_for_client()
         self._bind = None
         self.phase = Phase.BOUND
         self._may_search = exempt or self._policy.allow_searches_after_bind
@@ -328,16 +297,14 @@ class Relay:
         """
         if self._bind is None:
             return []
-        self._note_exemption(exempt)
+        self._binds.note_exemption(exempt)
         bind, self._bind = self._bind, None
         self.phase = Phase.ANONYMOUS
-        said = write_result(bind.message_id, Response.BIND, code, text)
-        if relay and bind.answer and bind.code != ResultCode.SUCCESS:
-            said = with_message_id(bind.answer, peek_message(bind.answer), bind.message_id)
+        if relay and bind.failed:
+            said = bind.answer_for_client()
+        else:
+            said = write_result(bind.message_id, Response.BIND, code, text)
         return [*self._drop_bound_server(bind.waits_for_server), ToClient(said)]
-
-    def _note_exemption(self, exempt: bool) -> None:
-        self._first_was_exempt = self._first_was_exempt or (exempt and self._binds == 1)
 
     def _drop_bound_server(self, unanswered: bool = False) -> list[Action]:
         """End a connection on which somebody is bound, was bound, or may be after an answer that is still to come."""
@@ -369,9 +336,9 @@ class Relay:
         if head.message_id == 0:
             return self._unsolicited(head, octets)
         bind = self._bind
-        if bind is not None and bind.who_id and head.message_id == bind.who_id:
-            return self._who_answered(bind, head, octets)
-        if bind is not None and bind.waits_for_server and head.message_id == bind.upstream_id and not bind.answer:
+        if bind is not None and bind.expects_who(head.message_id):
+            return [WhoAnswered(bind.take_who(head, octets))]
+        if bind is not None and bind.expects(head.message_id):
             return self._bind_answered(bind, head, octets)
         if not self._requests.was_used(head.message_id):
             raise fault(f"an answer to message {head.message_id}, which was not asked")
@@ -387,33 +354,22 @@ class Relay:
             return [ToClient(octets)]
         return [ToClient(octets), *self._closing("the directory closes the connection"), EndClient()]
 
-    def _bind_answered(self, bind: _Bind, head: MessageHead, octets: bytes) -> list[Action]:
-        if head.operation_tag == Response.INTERMEDIATE:
+    def _bind_answered(self, bind: PendingBind, head: MessageHead, octets: bytes) -> list[Action]:
+        answer = bind.take_answer(head, octets)
+        if answer is None:
             return []
-        if head.operation_tag != Response.BIND:
-            raise fault(f"0x{head.operation_tag:02x} answers no bind")
-        code, text = read_result(octets, head)
-        bind.answer, bind.code = octets, code
         if bind.request.is_anonymous:
             return self._anonymous_answered(bind)
-        self._server_was_bound = self._server_was_bound or code == ResultCode.SUCCESS
-        return [BindAnswered(code, text)]
+        self._server_was_bound = self._server_was_bound or bind.succeeded
+        return [BindAnswered(*answer)]
 
-    def _who_answered(self, bind: _Bind, head: MessageHead, octets: bytes) -> list[Action]:
-        if head.operation_tag != Response.EXTENDED:
-            raise fault(f"0x{head.operation_tag:02x} answers no extended request")
-        bind.who_id = 0
-        succeeded = read_result(octets, head)[0] == ResultCode.SUCCESS
-        return [WhoAnswered(read_response_value(octets, head) if succeeded else b"")]
-
-    def _anonymous_answered(self, bind: _Bind) -> list[Action]:
+    def _anonymous_answered(self, bind: PendingBind) -> list[Action]:
         """Whatever the directory said, the client is anonymous there and here."""
         self._bind = None
         self.phase = Phase.ANONYMOUS
-        if bind.code == ResultCode.SUCCESS:
+        if bind.succeeded:
             self._server_was_bound = False
-        said = with_message_id(bind.answer, peek_message(bind.answer), bind.message_id)
-        return [*self._drop_bound_server(), ToClient(said)]
+        return [*self._drop_bound_server(), ToClient(bind.answer_for_client())]
 
     def server_lost(self, text: str) -> list[Action]:
         """The connection to the directory is gone, or did not come about.
@@ -437,10 +393,10 @@ class Relay:
 
     def _bind_lost(self, text: str) -> list[Action]:
         """Take back what a bind has reached; whoever judges it hears of a directory that could not answer."""
-        if self._bind is None or not self._bind.upstream_id:
+        if self._bind is None or not self._bind.was_sent:
             return []
         waited = self._bind.waits_for_server
-        self._bind.upstream_id, self._bind.answer, self._bind.code, self._bind.who_id = 0, b"", -1, 0
+        self._bind.server_lost()
         if self._bind.request.is_anonymous:
             return self.refuse_bind(ResultCode.UNAVAILABLE, text)
         return [BindLost(text)] if waited else []
