@@ -186,7 +186,7 @@ def lacking_here(reason: str) -> Clauses:
     """
     return Clauses(
         f"this machine has no room for another connection ({reason})",
-        "raise LimitNOFILE in the systemd unit, or lower max_pending_logins",
+        "raise LimitNOFILE in the systemd unit, or lower max_pending_logins; ss -s tells who has sockets and ports",
     )
 
 

@@ -1,7 +1,7 @@
 """The connections to the API host of one section.
 
 Owns how they are opened (name, proxy, TLS verified before anything is sent), how many there are, and which of the idle
-ones is taken. It tells an outage from what this machine lacks (descriptors, memory), which others could bring about.
+ones is taken. It tells an outage from what this machine lacks (descriptors, ports), which others could bring about.
 What goes over one of them stands in `duoproxy.net.duo_channel`.
 """
 
@@ -26,7 +26,7 @@ from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.duo_channel import Channel, NotSent
 from duoproxy.net.duo_link import Link
 from duoproxy.net.http_connect import TunnelEndpoint, TunnelRefused
-from duoproxy.net.remembered_address import LACKING_HERE, RememberedEndpoint
+from duoproxy.net.remembered_address import RememberedEndpoint, lacking_here
 from duoproxy.net.tls import CertificateRefused, StrictClientTls, TrustRoots
 from duoproxy.net.tls_sessions import TlsSessions
 
@@ -215,8 +215,9 @@ class DuoConnections:
             self._forget()
             raise NotSent(sentences.connect_timeout(limit_s, self._route.port), again=False) from None
         except Exception as fault:
-            if isinstance(fault, ConnectError) and fault.osError in LACKING_HERE:
-                raise LackingHere(_system_words(fault)) from fault
+            lacking = lacking_here(fault)
+            if lacking is not None:
+                raise LackingHere(os.strerror(lacking)) from fault
             self._forget()
             raise self._not_connected(fault, remembered) from fault
 

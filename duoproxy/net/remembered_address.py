@@ -8,11 +8,12 @@ TLS, on each connection, so an address that is out of date costs time and nothin
 from __future__ import annotations
 
 import errno
+import socket
 from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.error import ConnectingCancelledError, DNSLookupError, NoProtocol
+from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError, NoProtocol
 from twisted.internet.interfaces import IConnector, IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
@@ -25,8 +26,32 @@ LOOK_UP_S: Final = 5.0
 ANSWER_S: Final = 3.0
 """How long a remembered address may take to accept a connection, before another one is looked for."""
 
-LACKING_HERE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""What this machine lacks when it cannot open a connection, as numbers of the system."""
+LACKING_HERE: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EADDRINUSE}
+)
+"""What this machine lacks when it cannot open a connection, as numbers of the system. The last two: a free local port,
+of which any user of the machine can take all.
+"""
+
+
+def lacking_here(fault: Exception) -> int | None:
+    """Say what this machine lacked, as a number of the system; None: nothing that is known.
+
+    A name that was not found says nothing of that, so it is tried whether the look-up had what it needs, too.
+    """
+    if isinstance(fault, DNSLookupError):
+        return _lacking_for_look_up()
+    number = fault.osError if isinstance(fault, ConnectError) else None
+    return number if number in LACKING_HERE else None
+
+
+def _lacking_for_look_up() -> int | None:
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
+            trial.bind(("", 0))
+    except OSError as fault:
+        return fault.errno if fault.errno in LACKING_HERE else None
+    return None
 
 
 @implementer(IStreamClientEndpoint)

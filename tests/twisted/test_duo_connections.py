@@ -12,7 +12,7 @@ from unittest import mock
 from cryptography import x509
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, fail
-from twisted.internet.error import ConnectError
+from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel
@@ -155,8 +155,8 @@ class BoundTests(ClientCase):
     """What this machine lacks is no outage: whoever sends many logins could bring it about."""
 
     async def test_machine_without_descriptors_refuses_and_never_fails_open(self) -> None:
-        """EMFILE and its kin are our own bound, not a service that cannot be reached."""
-        for number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+        """EMFILE and its kin, and no port that is free, are our own bound, not a service that cannot be reached."""
+        for number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL):
             endpoint = mock.Mock()
             endpoint.return_value.connect.side_effect = lambda _, number=number: fail(ConnectError(number))
             with mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint):
@@ -164,8 +164,22 @@ class BoundTests(ClientCase):
             self.assertEqual(
                 text,
                 f"Duo ({LOOPBACK}:PORT): this machine has no room for another connection ({os.strerror(number)}); "
-                "raise LimitNOFILE in the systemd unit, or lower max_pending_logins",
+                "raise LimitNOFILE in the systemd unit, or lower max_pending_logins; ss -s tells who has sockets and "
+                "ports",
             )
+
+    async def test_look_up_that_lacked_a_socket_refuses_and_never_fails_open(self) -> None:
+        """A resolver without descriptors or ports says that there is no such name; nobody gets in on that."""
+        endpoint = mock.Mock()
+        endpoint.return_value.connect.side_effect = lambda _: fail(DNSLookupError())
+        with mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint):
+            for number in (errno.EMFILE, errno.EADDRINUSE):
+                with mock.patch("duoproxy.net.remembered_address.socket") as trial:
+                    trial.socket.side_effect = OSError(number, "")
+                    text = await self.fails(ServiceRefused, self.client().begin_login().preauth("alice", None))
+                self.assertIn(f"no room for another connection ({os.strerror(number)})", text)
+            text = await self.fails(ServiceUnavailable, self.client().begin_login().preauth("alice", None))
+        self.assertIn("its name cannot be resolved", text)
 
     async def test_sections_share_one_bound(self) -> None:
         """Two sections may not open twice as many connections as there are descriptors for."""
