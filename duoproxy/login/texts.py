@@ -27,7 +27,7 @@ USER_TEXTS: Mapping[Cause, str] = MappingProxyType(
         Cause.PRIMARY_UNREACHABLE: "",
         Cause.DUO_DENIED: "Login request denied.",
         Cause.NOT_ENROLLED: "You are not enrolled in two-factor authentication yet.",
-        Cause.NO_USABLE_FACTOR: "None of your devices can be used for this login. Append a passcode to your password.",
+        Cause.NO_USABLE_FACTOR: "None of your devices can be used for this login. Log in again with a passcode.",
         Cause.FACTOR_MISSING: "No second factor was entered. Log in again with push, phone, sms or a passcode.",
         Cause.FACTOR_REFUSED: "Login request denied.",
         Cause.CODES_SENT: "New SMS passcodes sent. Log in again with one of them.",

@@ -33,6 +33,11 @@ def test_the_table_says_the_texts_that_are_sent() -> None:
     assert {cause: text for cause, (_, text) in _rows().items()} == texts
 
 
+def test_no_end_tells_the_user_to_append() -> None:
+    """The same ends come where a factor is a password field or an answer of its own, and after a hidden password."""
+    assert [text for text in USER_TEXTS.values() if "append" in text.lower()] == []
+
+
 def test_the_second_table_has_one_row_for_each_notice_with_its_text() -> None:
     """What a prompt says of the answer before it."""
     assert _notices() == {notice.value: NOTICES[notice] for notice in Notice}
