@@ -1,4 +1,7 @@
-"""Memory that was freed goes back to the kernel.
+"""The memory of a process that runs for months: what lives as long is not looked at again, what was freed goes back.
+
+Python's garbage collector looks at everything that there is, every thousand logins or so. Most of it is what the start
+has loaded: nothing is found there, and nobody is answered meanwhile.
 
 The C library keeps what is freed below anything that is still in use: after a flood of TLS handshakes hundreds of
 megabytes, for good. It gives them back when it is told to. What Python itself allocates goes back without.
@@ -6,11 +9,18 @@ megabytes, for good. It gives them back when it is told to. What Python itself a
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Final
 
 TRIM_AFTER: Final = 250
 """So many conversations must be gone, of about 60 KiB each. It takes up to 0.1 s, in which nobody is answered."""
+
+
+def set_aside() -> None:
+    """Let the garbage collector pass over, for good, everything that the start has left."""
+    gc.collect()
+    gc.freeze()
 
 
 def trim_heap() -> None:

@@ -22,6 +22,7 @@ from duoproxy.duoapi.messages import Generation
 from duoproxy.errors import ConfigError, DuoproxyError
 from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.net.connection_limit import ConnectionLimit
+from duoproxy.net.heap import set_aside
 from duoproxy.radius.dictionary import Dictionary
 from duoproxy.sections.contracts import Environment
 from duoproxy.sections.registry import Registry, load_registry
@@ -180,7 +181,7 @@ def _join_to_process(service: ProxyService, logs: Logs, options: Mapping[str, st
     service.notifier = notifier_for_process(reactor, os.environ)
     service.launcher = launcher_of(options)
     leaving = Leaving(reactor, _pid_file(options))
-    service.on_failure, service.on_stopped = leaving.fail, leaving.stopped
+    service.on_ready, service.on_failure, service.on_stopped = set_aside, leaving.fail, leaving.stopped
     # In this order: who is told that the service is ready may ask it to stop at once.
     reactor.callWhenRunning(StopSignals(reactor, service.hurry).install)
     service.begin_when = reactor.callWhenRunning

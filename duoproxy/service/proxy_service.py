@@ -36,6 +36,7 @@ class ProxyService(Service):
         clients: the client sections by name.
         servers: the server sections by name.
         sentences: warnings for the log, said at the start.
+        on_ready: is called when every section has started, before anybody is told.
         on_failure: is called when the start failed, after everybody was told.
         on_stopped: is called when all sections have stopped.
         begin_when: is given the start, and calls it when the process is able to be stopped.
@@ -53,6 +54,7 @@ class ProxyService(Service):
         self.clients = dict(clients)
         self.servers = dict(servers)
         self.sentences: list[str] = []
+        self.on_ready: Callable[[], None] = lambda: None
         self.on_failure: Callable[[], None] = lambda: None
         self.on_stopped: Callable[[], None] = lambda: None
         self.begin_when: Callable[[Callable[[], None]], object] = lambda begin: begin()
@@ -131,6 +133,7 @@ class ProxyService(Service):
 
     def _ready(self, _: None) -> None:
         self._starting = None
+        self.on_ready()
         names = ", ".join(self.servers)
         self._log.info("{ready}: {names}", ready=READY, names=names)
         self.notifier.ready(f"Ready: {names}")

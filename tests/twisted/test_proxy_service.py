@@ -113,6 +113,7 @@ class ProxyServiceTests(SynchronousTestCase):
         self.service = ProxyService(self.clock, clients, servers)
         self.service.launcher = Recorded(self.notes)  # type: ignore[assignment]
         self.service.notifier = Notifier(self.clock, self.notes.append)
+        self.service.on_ready = lambda: self.notes.append("on_ready")
         self.service.on_failure = lambda: self.notes.append("on_failure")
         self.service.on_stopped = lambda: self.notes.append("on_stopped")
         self.service.shutdown_grace_s = 60
@@ -133,7 +134,7 @@ class ProxyServiceTests(SynchronousTestCase):
         )
         self.assertEqual(self.service.state, "starting")
         slow.callback(None)
-        self.assertEqual(self.taken(), ["READY=1\nSTATUS=Ready: server, sandbox", "launcher: started"])
+        self.assertEqual(self.taken(), ["on_ready", "READY=1\nSTATUS=Ready: server, sandbox", "launcher: started"])
         self.assertEqual(self.service.state, "ready")
 
     def test_nothing_starts_before_the_process_can_be_asked_to_stop(self) -> None:

@@ -1,12 +1,27 @@
-"""When memory is given back to the kernel."""
+"""What the garbage collector looks at, and when memory is given back to the kernel."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 
 import pytest
 
-from duoproxy.net.heap import TRIM_AFTER, HeapWatch, trim_heap
+from duoproxy.net.heap import TRIM_AFTER, HeapWatch, set_aside, trim_heap
+
+
+def test_what_the_start_has_left_is_not_looked_at_again() -> None:
+    """A collection that looks at everything then looks at what came since, and is done at once."""
+    kept: list[object] = [[]]
+    try:
+        set_aside()
+        newer: list[object] = [[]]
+        looked_at = [id(each) for each in gc.get_objects()]
+        assert gc.get_freeze_count() > 0
+        assert id(kept) not in looked_at
+        assert id(newer) in looked_at
+    finally:
+        gc.unfreeze()
 
 
 def test_memory_is_given_back_once_when_many_are_gone() -> None:
