@@ -179,11 +179,14 @@ def test_ms_chap_v2_with_duo_refusing_carries_no_key_and_no_success(device: Devi
 
 def test_a_refusal_of_duo_reads_as_one_of_freeradius_but_for_the_retry(device: Device) -> None:
     """The same Identifier, code, version and text in MS-CHAP-Error; no retry, since the password is not what failed."""
-    wrong = [*computed("User")[:1], *computed("dave")[1:]]
-    [by_freeradius] = device.directly(wrong).values("MS-CHAP-Error")
-    [by_duo] = device.send(computed("dave")).values("MS-CHAP-Error")
-    alike = [re.sub(r"C=[0-9a-f]{32} ", "", said) for said in (by_freeradius, by_duo)]
-    assert alike[1] == alike[0].replace("R=1", "R=0") == r"\001E=691 R=0 V=3 M=Authentication rejected"
+    wrong = [("User-Name", "User"), *computed("dave")[1:]]
+    wrong_of_version_1 = [("User-Name", "User"), ("MS-CHAP-Password", "wrong"), SIGNED]
+    for by_freeradius, by_duo, expected in (
+        (device.directly(wrong), device.send(computed("dave")), r"\001E=691 R=0 C= V=3 M=Authentication rejected"),
+        (device.directly(wrong_of_version_1), device.send(ms_chap("dave")), r"\000E=691 R=0 C= V=2"),
+    ):
+        alike = [re.sub("(?<= C=)[0-9a-f]+", "", one.values("MS-CHAP-Error")[0]) for one in (by_freeradius, by_duo)]
+        assert alike[0].replace("R=1", "R=0") == alike[1] == expected
 
 
 def test_a_wrong_proof_brings_the_error_of_freeradius(device: Device) -> None:
