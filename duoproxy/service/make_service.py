@@ -35,7 +35,7 @@ from duoproxy.service.notify import notifier_for_process
 from duoproxy.service.options import Options, configuration_path
 from duoproxy.service.oversight import Oversight
 from duoproxy.service.places import Places
-from duoproxy.service.privileges import PrivilegeFault, become, find_identity, make_folder_for
+from duoproxy.service.privileges import PrivilegeFault, become, find_identity, forbid_core_dumps, make_folder_for
 from duoproxy.service.proxy_service import ProxyService
 from duoproxy.service.signals import StopSignals, install_reopen_signal
 from duoproxy.service.startup_report import StartupReport
@@ -133,6 +133,7 @@ def _connections(configuration: Configuration, registry: Registry) -> int:
 
 
 def _made_service(options: Mapping[str, str], reactor: Any) -> ProxyService:
+    forbid_core_dumps()
     registry = load_registry()
     configuration = load_configuration(configuration_path(options["config"]), registry.catalogue)
     few_descriptors = raise_descriptor_limit(

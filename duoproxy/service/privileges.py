@@ -11,6 +11,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import resource
 import stat
 from pathlib import Path
 
@@ -74,6 +75,15 @@ def find_identity(user: str, group: str = "") -> Identity:
 
 def _group(written: str) -> grp.struct_group:
     return grp.getgrgid(int(written)) if written.isdecimal() else grp.getgrnam(written)
+
+
+def forbid_core_dumps() -> None:
+    """Let no crash write the memory of this process, in which secrets are, into a file.
+
+    Only the soft limit: who looks for a fault may allow one, `prlimit --core=unlimited --pid PID`.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 def make_folder_for(identity: Identity, folder: Path) -> None:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import resource
 import socket
 import stat
 import time
@@ -212,6 +213,12 @@ def test_what_the_service_has_forgotten_stands_in_its_log(installation: Installa
     assert [after[key] for key in same] == [before[key] for key in same]
     installation.start()
     assert installation.tool("duoproxy-explain", before["login_id"]).code == 0
+
+
+def test_crash_would_write_no_memory(installation: Installation) -> None:
+    """Secrets are in the memory of the process: its limit of core dumps is 0, until somebody raises it."""
+    assert installation.server is not None
+    assert resource.prlimit(installation.server.pid, resource.RLIMIT_CORE)[0] == 0
 
 
 @needs_root
