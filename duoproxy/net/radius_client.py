@@ -22,6 +22,7 @@ from duoproxy.net.host_health import HostHealth, Turn
 from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.packet_info import canonical_host
 from duoproxy.net.radius_exchange import Exchange, Question, UpstreamReply
+from duoproxy.net.radius_packet_log import PacketLog
 from duoproxy.net.radius_reply_check import AskedServer, ReplyCheck
 from duoproxy.net.radius_sources import SourcePorts
 from duoproxy.net.radius_status import STATUS_TRIES, STATUS_WAIT_S, StatusWatch
@@ -114,8 +115,8 @@ class RadiusUpstream:
         self._retry_wait_s = retry_wait_s
         self._random_bytes = random_bytes
         self._own_address = own_address
-        self._dictionary = dictionary if debug else None
         self._log = Logger(namespace=section_name)
+        self._packets = PacketLog(self._log, dictionary if debug else None)
         self._limited = LimitedLog(self._log, reactor.seconds)
         self._check = ReplyCheck(section_name, require_message_authenticator, self._limited)
         self._health = HostHealth(len(self._hosts), lambda: int.from_bytes(random_bytes(2), "big") / 0xFFFF)
@@ -255,7 +256,7 @@ class RadiusUpstream:
             question.octets = encode_request(code, identifier, request_authenticator, attributes, secret)
         except ValueError as fault:
             raise RequestTooLong(str(fault)) from fault
-        self._log_packet("to", asked.name, code, identifier, attributes)
+        self._packets.note("to", asked.name, code, identifier, attributes)
         if len(self._endpoints) < MAX_ENDPOINTS:
             self._endpoints.add(endpoint)
         return question
@@ -279,7 +280,7 @@ class RadiusUpstream:
         packet = self._check.accepts(datagram, asked)
         if packet is None:
             return
-        self._log_packet("from", asked.name, packet.code, packet.identifier, packet.attributes)
+        self._packets.note("from", asked.name, packet.code, packet.identifier, packet.attributes)
         if self._health.answered(asked.index, self._reactor.seconds()):
             self._log.info("{sentence}", sentence=sentences.upstream_back(asked.name), peer=asked.name)
             if asked.is_login:
@@ -311,20 +312,6 @@ class RadiusUpstream:
         names = ", ".join(_shown(host) for host in self._hosts)
         system = f"RADIUS server{'s' if len(self._hosts) > 1 else ''} {names}"
         return PrimaryUnreachable(system, cause, f"look for the lines of [{self._section_name}] before this one")
-
-    def _log_packet(
-        self, direction: str, peer: str, code: int, identifier: int, attributes: Sequence[Attribute]
-    ) -> None:
-        if self._dictionary is None:
-            return
-        self._log.debug(
-            "Packet {direction} {peer}: code {code}, identifier {identifier}; {attributes}",
-            direction=direction,
-            peer=peer,
-            code=code,
-            identifier=identifier,
-            attributes="; ".join(self._dictionary.format_attributes(attributes)),
-        )
 
 
 def _identity(request_authenticator: bytes, secret: bytes, own_address: str) -> list[Attribute]:

@@ -1,10 +1,10 @@
-"""A RADIUS listener: from a datagram to a verified request, and from a reply to the datagram that leaves.
+"""A RADIUS listener: from a verified request to its handler, and from a reply to the datagram that leaves.
 
-Integrity before interpretation: source, length and Message-Authenticator are checked before any attribute is read. The
-machines of `duoproxy.radius` decide what is a duplicate and what joins; this file feeds them. What a login is, it does
-not know: a handler answers each request once.
+What is a request of a device is the business of `duoproxy.net.radius_intake`. The machines of `duoproxy.radius` decide
+what is a duplicate and what joins; this file feeds them. What a login is, it does not know: a handler answers each
+request once.
 
-Source: RFC 2865 §3, RFC 3579 §3, RFC 5080 §2.2.2, RFC 5997; reference §10.2, §10.3.
+Source: RFC 5080 §2.2.2, RFC 5997; reference §10.3.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from twisted.python.failure import Failure
 
 from duoproxy.errors import Disposition, RemoteProtocolError
 from duoproxy.net import radius_sentences as sentences
-from duoproxy.net.log_limit import LimitedLog
-from duoproxy.net.radius_admission import Admission, RadiusPolicy
+from duoproxy.net.radius_admission import RadiusPolicy
+from duoproxy.net.radius_intake import Intake
 from duoproxy.net.radius_messages import RadiusDevice, ReceivedRequest, Reply
+from duoproxy.net.radius_packet_log import PacketLog
 from duoproxy.net.radius_replies import encode_or_reject, refusal
 from duoproxy.net.radius_watch import EarlyDevices, dropped
 from duoproxy.net.udp import RECEIVE_BUFFER_BYTES, DatagramTransport, Endpoint, bind_udp
-from duoproxy.radius.addresses import DeviceTable
 from duoproxy.radius.attributes import Type, first
-from duoproxy.radius.authenticators import MessageAuthenticator, check_message_authenticator
+from duoproxy.radius.authenticators import MessageAuthenticator
 from duoproxy.radius.duplicates import (
     MAX_IN_FLIGHT,
     MIN_RETRY_INTERVAL_S,
@@ -36,7 +36,7 @@ from duoproxy.radius.duplicates import (
     Exchange,
     gave_up,
 )
-from duoproxy.radius.packet import Code, Packet, decode_packet, frame_packet
+from duoproxy.radius.packet import Code, decode_packet
 from duoproxy.radius.retries import PendingLogin, RetryTable, fingerprint
 from duoproxy.secret import Secret
 
@@ -52,7 +52,6 @@ _CODE_NAMES: dict[int, str] = {
     Code.ACCESS_REJECT: "Access-Reject",
     Code.ACCESS_CHALLENGE: "Access-Challenge",
 }
-STRANGERS_INTERVAL_S: Final = 1.0
 FINGERPRINT_KEY_BYTES: Final = 32
 
 
@@ -111,15 +110,10 @@ class RadiusServer:
         Raises:
             ValueError: two devices have the same addresses.
         """
-        self._section_name = section_name
         self._reactor = reactor
-        self._devices = tuple(devices)
-        self._table = DeviceTable([device.addresses for device in devices])
         self._join_retries = policy.join_retries
         self._state_is_ours = state_is_ours
         self._handler = handler
-        self._dictionary = dictionary
-        self._debug = debug
         self._open_socket = open_socket
         self._transport: DatagramTransport | None = None
         self._login_step = login_step
@@ -127,9 +121,9 @@ class RadiusServer:
         self._address = ""
         self._port = 0
         self._log = Logger(namespace=section_name)
-        self._limited = LimitedLog(self._log, reactor.seconds)
-        self._strangers = LimitedLog(self._log, reactor.seconds, STRANGERS_INTERVAL_S)
-        self._admission = Admission(section_name, policy, self._log, self._limited)
+        self._packets = PacketLog(self._log, dictionary if debug else None)
+        self._intake = Intake(section_name, devices, policy, reactor.seconds, self._log, self._packets)
+        self._limited = self._intake.limited_log
         self._duplicates = DuplicateTable(max_in_flight=max_in_flight)
         self._retries: RetryTable[_InFlight] = RetryTable()
         self._random_bytes = random_bytes
@@ -158,7 +152,7 @@ class RadiusServer:
         return {
             "listeners": [{"protocol": "udp", "address": self._address, "port": self._port}],
             "pending": self.pending,
-            "dropped": dropped(self._limited.counts + self._strangers.counts),
+            "dropped": dropped(self._limited.counts + self._intake.strangers_log.counts),
             "early_devices": self.early_devices,
         }
 
@@ -201,7 +195,7 @@ class RadiusServer:
             self._transport.close()
             self._transport = None
 
-    # ── from a datagram to a request ───────────────────────────────────────────────────────────────────────────
+    # ── from a datagram to an exchange ───────────────────────────────────────────────────────────────────────────
 
     def datagram_received(self, datagram: bytes, source: Endpoint, local_host: str) -> None:
         """Take one datagram; whatever it is, nothing is raised.
@@ -211,38 +205,13 @@ class RadiusServer:
             source: host and port that it came from.
             local_host: the address that was asked.
         """
-        host = source[0]
-        index = self._table.lookup(host)
-        if index is None:
-            # One interval for all strangers: their addresses cost nothing to make up.
-            self._strangers.warn("stranger", "", lambda: sentences.unknown_device(host, self._section_name))
+        received = self._intake.receive(datagram, source, local_host)
+        if received is None:
             return
-        try:
-            framed = frame_packet(datagram)
-        except RemoteProtocolError as error:
-            what = str(error)
-            self._limited.warn("malformed", host, lambda: sentences.malformed_request(host, what))
-            return
-        self._framed_received(framed, self._devices[index], source, local_host)
-
-    def _framed_received(self, framed: bytes, device: RadiusDevice, source: Endpoint, local_host: str) -> None:
-        host, code = source[0], framed[0]
-        if code not in (Code.ACCESS_REQUEST, Code.STATUS_SERVER):
-            self._limited.warn("code", host, lambda: sentences.unknown_code(host, code))
-            return
-        verdict = check_message_authenticator(framed, device.secret)
-        if verdict is MessageAuthenticator.INVALID:
-            self._limited.warn(
-                "secret", host, lambda: sentences.wrong_secret(host, device.secret_option, self._section_name)
-            )
-            return
-        packet = decode_packet(framed)
-        request = ReceivedRequest(packet, host, source[1], device.secret, verdict, self._reactor.seconds(), local_host)
-        if self._debug:
-            self._log_packet("from", host, packet)
-        if code == Code.STATUS_SERVER:
+        framed, request = received
+        if request.packet.code == Code.STATUS_SERVER:
             self._answer_status(request)
-        elif self._admission.admits(host, packet, verdict):
+        else:
             self._admitted(framed, request)
 
     def _answer_status(self, request: ReceivedRequest) -> None:
@@ -375,8 +344,9 @@ class RadiusServer:
         host = request.device_address
         if not self._transport.send(octets, (host, request.device_port), request.local_address):
             self._limited.warn("unsent", host, lambda: sentences.reply_not_sent(host))
-        if self._debug:
-            self._log_packet("to", host, decode_packet(octets))
+        if self._packets.is_on:
+            sent = decode_packet(octets)
+            self._packets.note("to", host, sent.code, sent.identifier, sent.attributes)
 
     def _note_sent(self, newest: _InFlight, code: int, login_id: str, now: float) -> None:
         """Tell the login what was sent, and everybody when it came too late for the device."""
@@ -391,16 +361,6 @@ class RadiusServer:
             self._limited.warn("late", host, lambda: sentences.device_stopped_waiting(host, silent_s, interval_s))
             if login_id:
                 self._login_step(login_id, sentences.device_stopped_waiting(host, silent_s, interval_s))
-
-    def _log_packet(self, direction: str, host: str, packet: Packet) -> None:
-        self._log.debug(
-            "Packet {direction} {peer}: code {code}, identifier {identifier}; {attributes}",
-            direction=direction,
-            peer=host,
-            code=packet.code,
-            identifier=packet.identifier,
-            attributes="; ".join(self._dictionary.format_attributes(packet.attributes)),
-        )
 
 
 def _shown_user(request: ReceivedRequest) -> str:
