@@ -23,6 +23,8 @@ _SECRETS = frozenset({"password", "passwd", "chap", "chap2", "digest", "key", "s
 # By number too: an administrator's dictionary may give them other names.
 _SECRET_NUMBERS = frozenset({AttributeId(0, number) for number in (2, 3, 60, 69, 70)})
 _SECRET_NUMBERS |= {AttributeId(311, number) for number in (1, 3, 4, 5, 6, 11, 12, 16, 17, 19, 20, 25, 26, 27)}
+# MS-CHAP-Error and -Domain: named as a credential is, and the words of a refusal and a name.
+_NO_SECRETS = frozenset({AttributeId(311, 2), AttributeId(311, 10)})
 _SIZES = {"integer": 4, "date": 4, "signed": 4, "byte": 1, "short": 2, "integer64": 8}
 _SIZES |= {"uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8}
 
@@ -31,7 +33,7 @@ def is_secret(definition: AttributeDefinition) -> bool:
     """Tell whether a value must not be shown: it is hidden on the wire, or its name or number is a credential's."""
     if definition.encrypt is not Encryption.NONE or definition.attribute_id in _SECRET_NUMBERS:
         return True
-    return not _SECRETS.isdisjoint(definition.name.casefold().split("-"))
+    return definition.attribute_id not in _NO_SECRETS and not _SECRETS.isdisjoint(definition.name.casefold().split("-"))
 
 
 def shown(definition: AttributeDefinition, value: bytes) -> str:

@@ -304,6 +304,15 @@ def test_secrets_are_masked(ours):
     assert all(line.endswith(" = *****") for line in lines)
 
 
+def test_what_a_server_says_of_a_refused_proof_is_shown(ours):
+    """MS-CHAP-Error says why, and is no credential though it is named like one; so is MS-CHAP-Domain."""
+    attributes = [vendor_attribute(311, 2, b"\1E=648 R=0 V=3"), vendor_attribute(311, 10, b"\1CORP")]
+    assert ours.format_attributes(attributes) == [
+        'MS-CHAP-Error = "\\x01E=648 R=0 V=3"',
+        'MS-CHAP-Domain = "\\x01CORP"',
+    ]
+
+
 def test_secrets_are_masked_whatever_a_file_calls_them(tmp_path):
     """A dictionary of the administrator's may rename User-Password; what it holds stays hidden."""
     file = tmp_path / "dictionary.acme"
