@@ -33,6 +33,31 @@ def unknown_state(device: str) -> str:
     )
 
 
+def begins_nothing(device: str, reason: str) -> str:
+    """A request without State that begins no conversation; it gets no answer."""
+    return (
+        f"Dropped a request from {device}: it has no State, and its EAP packet begins no conversation ({reason}). A "
+        "device has to send back the State of each Access-Challenge: update its software."
+    )
+
+
+def packet_ignored(device: str, reason: str) -> str:
+    """A packet that answers nothing; the last request is sent again."""
+    return (
+        f"An EAP packet from {device} was ignored, and the last request was sent again: {reason}. If logins fail at "
+        "this, update the client or the device."
+    )
+
+
+def step_in_progress(device: str) -> str:
+    """A request for a step that is in progress for another request; it gets no answer."""
+    return (
+        f"A request from {device} got no answer: its State is that of a step in progress, but it is not the same "
+        "request. A device that asks again while the user is asked has to send the same attributes; and join_retries "
+        "must not be false."
+    )
+
+
 def no_room(device: str, max_open: int) -> str:
     """A conversation that could not begin."""
     return (

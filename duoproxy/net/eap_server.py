@@ -137,6 +137,8 @@ class EapServer:
         if found.standing is Standing.STRANGE:
             self._limited.warn("state", host, lambda: sentences.unknown_state(host))
             return refusal(received)
+        if found.standing is Standing.IN_PROGRESS:
+            self._limited.warn("step", host, lambda: sentences.step_in_progress(host))
         return found.reply
 
     # ── the steps of a conversation ────────────────────────────────────────────────────────────────────────────
@@ -147,9 +149,19 @@ class EapServer:
         machine = self._make_machine(now)
         actions = machine.start(now) if is_eap_start(eap) else self._fed(machine, eap, received)
         if not any(isinstance(action, SendRequest) for action in actions):
-            return refusal(received) if any(isinstance(action, Fail) for action in actions) else None
+            return self._begun_nothing(actions, received)
         session = self._opened(received.device_address, Conversation(machine, self._make_login()))
         return await self._guarded(session, actions, received) if session is not None else None
+
+    def _begun_nothing(self, actions: Sequence[Action], received: ReceivedRequest) -> Reply | None:
+        device = received.device_address
+        for action in actions:
+            if isinstance(action, Fail):
+                return refusal(received)
+            if isinstance(action, Discard):
+                reason = action.reason
+                self._limited.warn("nothing", device, lambda: sentences.begins_nothing(device, reason))  # noqa: B023
+        return None
 
     def _opened(self, device: str, conversation: Conversation) -> _Session | None:
         session, given_up = self._sessions.begin(device, conversation)
@@ -214,7 +226,8 @@ class EapServer:
         if isinstance(action, SendRequest):
             return self._challenged(session, conversation, partial(challenge_attributes, action))
         if isinstance(action, Discard):
-            machine = conversation.machine
+            machine, device, reason = conversation.machine, session.device, action.reason
+            self._limited.warn("ignored", device, lambda: sentences.packet_ignored(device, reason))
             last = SendRequest(machine.last_request, machine.last_timeout_s)
             return self._challenged(session, conversation, partial(repetition_attributes, last))
         if isinstance(action, Succeed) and conversation.login.accepted:

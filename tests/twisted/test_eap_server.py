@@ -200,8 +200,9 @@ class EapServerTests(SynchronousTestCase):
         self.login.judgement = Deferred()
         state = self.state_after_first_step(JUDGE, SUCCESS)
         waiting = Deferred.fromCoroutine(self.server.handle(request((Type.STATE, state), eap=ANSWER)))
-        reply, _ = self.ask(request((Type.STATE, state), eap=ANSWER))
+        reply, log = self.ask(request((Type.STATE, state), eap=ANSWER))
         self.assertIsNone(reply)
+        self.assertIn("its State is that of a step in progress, but it is not the same request.", log)
         self.assertNoResult(waiting)
         waiting.addErrback(lambda _: None)
         waiting.cancel()
@@ -220,7 +221,10 @@ class EapServerTests(SynchronousTestCase):
     def test_what_the_machine_discards_is_answered_with_its_last_request(self) -> None:
         """RFC 3579 §2.2: the request again, with Error-Cause 202, and a State to go on with."""
         state = self.state_after_first_step(Discard("a wrong Identifier"), REQUEST)
-        code, attributes = self.reply_to(request((Type.STATE, state), eap=ANSWER))
+        with capturedLogs() as events:
+            code, attributes = self.reply_to(request((Type.STATE, state), eap=ANSWER))
+        self.assertEqual([event["log_level"].name for event in events], ["warn"])
+        self.assertIn("was ignored, and the last request was sent again: a wrong Identifier.", format_line(events[0]))
         self.assertEqual((code, attributes[Type.EAP_MESSAGE]), (Code.ACCESS_CHALLENGE, self.machine.last_request))
         self.assertEqual(attributes[Type.ERROR_CAUSE], b"\0\0\0\xca")
         code, _ = self.reply_to(request((Type.STATE, attributes[Type.STATE]), eap=ANSWER))
@@ -229,7 +233,9 @@ class EapServerTests(SynchronousTestCase):
     def test_what_begins_no_conversation_leaves_nothing(self) -> None:
         """A first packet that the machine discards is met with silence, one that it fails on with a failure."""
         self.machine.script = [Discard("no identity")]
-        self.assertIsNone(self.ask(request())[0])
+        reply, log = self.ask(request())
+        self.assertIsNone(reply)
+        self.assertIn("it has no State, and its EAP packet begins no conversation (no identity).", log)
         self.machine.script = [FAILURE]
         self.assertEqual(self.reply_to(request())[0], Code.ACCESS_REJECT)
         self.assertEqual(self.server.open_conversations, 0)

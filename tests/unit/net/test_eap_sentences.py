@@ -21,6 +21,20 @@ def test_each_sentence_literally() -> None:
         "A request from 10.1.2.20 was rejected: its State belongs to no open conversation. The user waited too long, "
         "the proxy was restarted, or the device sent one conversation to two proxies: let it keep to one."
     )
+    assert sentences.begins_nothing("10.1.2.20", "a response of the method, while nothing was sent") == (
+        "Dropped a request from 10.1.2.20: it has no State, and its EAP packet begins no conversation (a response of "
+        "the method, while nothing was sent). A device has to send back the State of each Access-Challenge: update its "
+        "software."
+    )
+    assert sentences.packet_ignored("10.1.2.20", "a response without a flags octet") == (
+        "An EAP packet from 10.1.2.20 was ignored, and the last request was sent again: a response without a flags "
+        "octet. If logins fail at this, update the client or the device."
+    )
+    assert sentences.step_in_progress("10.1.2.20") == (
+        "A request from 10.1.2.20 got no answer: its State is that of a step in progress, but it is not the same "
+        "request. A device that asks again while the user is asked has to send the same attributes; and join_retries "
+        "must not be false."
+    )
     assert sentences.no_room("10.1.2.20", 10) == (
         "Dropped a request from 10.1.2.20: 10 EAP conversations are open: a directory or a user is being asked in "
         "them, or a password was proved. Raise max_conversations if this machine has the memory."
