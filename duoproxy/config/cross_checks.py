@@ -1,9 +1,11 @@
-"""What several sections say together: client sections, addresses that are taken twice, the sandbox's loopback rule."""
+"""What several sections say together: client sections, addresses that are taken twice, logins in a circle, the
+sandbox's loopback rule.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -82,6 +84,64 @@ def check_listeners(servers: Sequence[SectionReading], findings: Findings) -> No
                 line, place = server.place("port")
                 what = f"{transport.upper()} port {port} is taken by [{clash.name}] already"
                 findings.error(line, place, "port", what, "Give each of the two a port or an interface of its own")
+
+
+def check_circles(
+    servers: Sequence[tuple[SectionReading, str | None]], clients: Sequence[SectionReading], findings: Findings
+) -> None:
+    """Find server sections whose client section asks them, or asks others of this file that do.
+
+    Each login would begin another one, until there is no room for more.
+
+    Args:
+        servers: with the names of their client sections.
+        clients: the client sections of the file.
+        findings: takes the errors.
+    """
+    named = {client.name: client for client in clients}
+    for server, client_name in servers:
+        client = named.get(client_name or "")
+        if client is None or not _leads_back(server, client_name, servers, named):
+            continue
+        line, place = client.place("host")
+        what = f"[{client.name}] asks [{server.name}], whose passwords it checks: each login would begin another one"
+        findings.error(line, place, "host", what, "Name the server that knows the passwords, and its port")
+
+
+def _leads_back(
+    server: SectionReading,
+    client_name: str | None,
+    servers: Sequence[tuple[SectionReading, str | None]],
+    clients: Mapping[str, SectionReading],
+) -> bool:
+    """Tell whether a login of a section comes back to it."""
+    reached: set[str] = set()
+    to_visit = [client_name]
+    while to_visit:
+        client = clients.get(to_visit.pop() or "")
+        for other, its_client in servers:
+            if client is not None and other.name not in reached and _asks(client, other):
+                reached.add(other.name)
+                to_visit.append(its_client)
+    return server.name in reached
+
+
+def _asks(client: SectionReading, server: SectionReading) -> bool:
+    if client.schema.asks is None or client.settings is None:
+        return False
+    return any(
+        (transport, port) == (its_transport, its_port) and _is_here(host, interface)
+        for transport, host, port in client.schema.asks(client.settings)
+        for its_transport, interface, its_port in listeners(server)
+    )
+
+
+def _is_here(host: str, interface: str) -> bool:
+    """Tell whether who asks a host reaches an interface of this machine, as far as the file alone can say."""
+    if host == interface:
+        return True
+    hosts = (LOOPBACK, "::1") if host.lower() == "localhost" else (host,)
+    return any(_is_loopback(one) and _overlap(one, interface) for one in hosts)
 
 
 def listeners(section: SectionReading) -> Sequence[Listener]:

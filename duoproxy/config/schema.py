@@ -43,6 +43,7 @@ class SectionSchema:
         needs_of_client: what its client section must offer beside checking passwords; empty: nothing.
         offers: what a client section offers to server sections that need it.
         listens: tells from the settings on what a server section listens.
+        asks: tells from the settings whom a client section asks, in the same form: transport, host as written, port.
         connections: tells from the settings how many connections a server section holds open beside those of logins.
         check: finds errors that no single option shows.
         advise: finds what is doubtful; the same, as warnings.
@@ -58,6 +59,7 @@ class SectionSchema:
     needs_of_client: str = ""
     offers: frozenset[str] = frozenset()
     listens: Callable[[Any], Sequence[Listener]] | None = None
+    asks: Callable[[Any], Sequence[Listener]] | None = None
     connections: Callable[[Any], int] | None = None
     check: Callable[[Any], Iterable[Finding]] | None = None
     advise: Callable[[Any], Iterable[Finding]] | None = None

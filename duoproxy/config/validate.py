@@ -15,7 +15,7 @@ import attrs
 from attrs import frozen
 
 from duoproxy.config.catalogue import Catalogue
-from duoproxy.config.cross_checks import check_listeners, put_on_loopback, resolve_client
+from duoproxy.config.cross_checks import check_circles, check_listeners, put_on_loopback, resolve_client
 from duoproxy.config.file_kinds import OutputFile, is_clear_text
 from duoproxy.config.file_rights import owner_whose_rights_count
 from duoproxy.config.findings import Findings
@@ -232,7 +232,9 @@ class _Validation:
         servers = headings.of_role(Role.SERVER)
         check_listeners(servers, self.findings)
         clients = headings.of_role(Role.CLIENT)
-        return tuple(_configured(server, resolve_client(server, clients, self.findings)) for server in servers)
+        resolved = [(server, resolve_client(server, clients, self.findings)) for server in servers]
+        check_circles(resolved, clients, self.findings)
+        return tuple(_configured(server, client) for server, client in resolved)
 
     def _warn_of_main(self, main: SectionReading, headings: Headings) -> None:
         """Tell about options in [main] that no section of this file inherits."""

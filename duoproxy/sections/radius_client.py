@@ -98,6 +98,7 @@ class RadiusClient(ClientSection):
         role=Role.CLIENT,
         summary="Another RADIUS server checks the password: PAP, CHAP, MS-CHAP or MS-CHAPv2.",
         settings_class=RadiusClientSettings,
+        asks=lambda client: [("udp", host, client.port[number]) for number, host in client.host.items()],
     )
     settings: RadiusClientSettings
     takes_proofs = True

@@ -127,7 +127,13 @@ def _advice(server: Server):
 
 
 MAIN = SectionSchema("main", Role.MAIN, "Logs, and what others inherit.", Main)
-RADIUS_CLIENT = SectionSchema("radius_client", Role.CLIENT, "Another RADIUS server checks the password.", Client)
+RADIUS_CLIENT = SectionSchema(
+    "radius_client",
+    Role.CLIENT,
+    "Another RADIUS server checks the password.",
+    Client,
+    asks=lambda client: [("udp", host, client.port[number]) for number, host in client.host.items()],
+)
 DUO_ONLY_CLIENT = SectionSchema("duo_only_client", Role.CLIENT, "Checks no password.", Shared)
 RADIUS_SERVER_AUTO = SectionSchema(
     "radius_server_auto",

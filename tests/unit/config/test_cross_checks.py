@@ -83,6 +83,59 @@ def test_sections_on_different_places_may_stand_together(tmp_path: Path, first: 
     assert lines_of(tmp_path, GOOD_SERVER + first + SECOND_SERVER + second + GOOD_CLIENT) == []
 
 
+def client_that_asks(host: str, port: int = 1812, number: str = "") -> str:
+    """A [radius_client] section."""
+    return f"[radius_client{number}]\nhost = {host}\nsecret = upstream secret\nport = {port}\n"
+
+
+@pytest.mark.parametrize(
+    ("host", "interface"),
+    [
+        ("127.0.0.1", ""),
+        ("127.0.0.1", "interface=0.0.0.0\n"),
+        ("127.0.0.1", "interface=127.0.0.1\n"),
+        ("localhost", ""),
+        ("localhost", "interface=::1\n"),
+        ("::1", "interface=::\n"),
+        ("10.1.2.3", "interface=10.1.2.3\n"),
+    ],
+)
+def test_section_that_would_ask_itself_is_an_error(tmp_path: Path, host: str, interface: str) -> None:
+    """One login would begin hundreds, and no packet says that it is the same."""
+    [told] = lines_of(tmp_path, GOOD_SERVER + interface + client_that_asks(host))
+    assert told.endswith(
+        " [radius_client] host: [radius_client] asks [radius_server_auto], whose passwords it checks: each login would "
+        "begin another one. Name the server that knows the passwords, and its port."
+    )
+
+
+def test_sections_that_ask_each_other_are_an_error(tmp_path: Path) -> None:
+    """A circle of two is one, too; both ends of it are told."""
+    first = GOOD_SERVER + "client=radius_client\n" + client_that_asks("127.0.0.1", 1645)
+    second = SECOND_SERVER + "client=radius_client2\nport=1645\n" + client_that_asks("127.0.0.1", 1812, "2")
+    told = lines_of(tmp_path, first + second)
+    assert [line.split(": ")[2] for line in told] == [
+        "[radius_client] asks [radius_server_auto], whose passwords it checks",
+        "[radius_client2] asks [radius_server_auto2], whose passwords it checks",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "interface"),
+    [("127.0.0.1", 1645, ""), ("10.1.2.3", 1812, ""), ("127.0.0.1", 1812, "interface=10.1.2.3\n")],
+)
+def test_section_that_asks_another_server_is_none(tmp_path: Path, host: str, port: int, interface: str) -> None:
+    """Another port, another machine, or another address of this one."""
+    assert lines_of(tmp_path, GOOD_SERVER + interface + client_that_asks(host, port)) == []
+
+
+def test_sections_in_a_row_are_no_circle(tmp_path: Path) -> None:
+    """One section may ask another one of this file, which asks somebody else."""
+    first = GOOD_SERVER + "client=radius_client\n" + client_that_asks("127.0.0.1", 1645)
+    second = SECOND_SERVER + "client=radius_client2\nport=1645\n" + client_that_asks("10.1.2.3", 1812, "2")
+    assert lines_of(tmp_path, first + second) == []
+
+
 def test_sandbox_puts_every_listener_on_loopback(tmp_path: Path) -> None:
     """A file with a sandbox section is not secure: the default interface becomes 127.0.0.1."""
     configuration = load(tmp_path, GOOD + "[sandbox_duo]\n")
