@@ -126,9 +126,7 @@ def _vendor_values(attributes: Iterable[Attribute], attribute: AttributeId) -> I
     vendor = attribute.vendor.to_bytes(VENDOR_ID_BYTES, "big")
     for number, value in attributes:
         if number == Type.VENDOR_SPECIFIC and value.startswith(vendor):
-            for inner, inner_value in vendor_parts(value) or ():
-                if inner == attribute.number:
-                    yield inner_value
+            yield from (part for inner, part in vendor_parts(value) or () if inner == attribute.number)
 
 
 def vendor_of(value: bytes) -> int | None:

@@ -60,12 +60,12 @@ def has_critical_control(octets: bytes, head: MessageHead) -> bool:
     Raises:
         RemoteProtocolError: CLOSE: they cannot be read.
     """
-    for _, at, end in read_elements(octets, head.operation_end, len(octets)):
-        for _, begin, control_end in read_elements(octets, at, end):
-            for part in read_elements(octets, begin, control_end):
-                if part[0] == BOOLEAN and contents_of(octets, part) != b"\0":
-                    return True
-    return False
+    return any(
+        part[0] == BOOLEAN and contents_of(octets, part) != b"\0"
+        for _, at, end in read_elements(octets, head.operation_end, len(octets))
+        for _, begin, control_end in read_elements(octets, at, end)
+        for part in read_elements(octets, begin, control_end)
+    )
 
 
 def read_search(octets: bytes, head: MessageHead) -> SearchRequest:

@@ -14,6 +14,7 @@ from twisted.web.server import NOT_DONE_YET, Request
 
 from duoproxy.sandbox.accounts import ANYBODY, Account, Reaction
 from duoproxy.sandbox.duo_web import send
+from duoproxy.sandbox.journal import Event
 from duoproxy.sandbox.loopback_web import JsonCall, JsonResource, is_loopback_host, text_field
 from duoproxy.sandbox.transactions import Transaction
 
@@ -40,16 +41,7 @@ def phone_calls(runner: DuoRunner) -> dict[str, JsonCall]:
             "pending": [_pending(one, now) for one in pending[:MAX_SHOWN]],
             "users": [_user(account) for account in accounts],
             "enrollments": [{"code": e.code, "username": e.username} for e in service.enrollments.current(now)],
-            "recent": [
-                {
-                    "number": e.number,
-                    "age_s": int(now - e.at),
-                    "what": e.what,
-                    "username": e.username,
-                    "detail": e.detail,
-                }
-                for e in reversed(recent)
-            ],
+            "recent": [_event(event, now) for event in reversed(recent)],
         }
 
     def answer(document: object, query: Mapping[str, str]) -> object:
@@ -73,6 +65,17 @@ def _pending(transaction: Transaction, now: float) -> dict[str, object]:
         "device": transaction.device,
         "age_s": int(now - transaction.begun_at),
         "details": transaction.details,
+    }
+
+
+def _event(event: Event, now: float) -> dict[str, object]:
+    """Something that happened, as the page shows it."""
+    return {
+        "number": event.number,
+        "age_s": int(now - event.at),
+        "what": event.what,
+        "username": event.username,
+        "detail": event.detail,
     }
 
 

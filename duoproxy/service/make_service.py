@@ -13,14 +13,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from attrs import evolve
 from twisted.logger import ILogObserver, LogEvent, Logger
 from zope.interface import implementer
 
 from duoproxy.config.file_rights import owner_whose_rights_count
 from duoproxy.config.validate import Configuration, ConfiguredSection, load_configuration
-from duoproxy.duoapi.messages import Generation
 from duoproxy.errors import ConfigError, DuoproxyError
-from duoproxy.login.open_questions import OpenQuestions
 from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.net.heap import set_aside
 from duoproxy.radius.dictionary import Dictionary
@@ -73,28 +72,12 @@ def build_service(
     oversight: Oversight | None = None,
 ) -> ProxyService:
     """Make the sections of a configuration and join servers to their clients."""
-    # One bound for all sections: they share the descriptors of this process.
-    limit = ConnectionLimit(
-        logins_that_fit(configuration.main.max_pending_logins, _connections(configuration, registry))
-    )
-    open_questions, generations = OpenQuestions(), dict[str, Generation]()
-    hooks: dict[str, Any] = {}
+    shared = _shared_environment(configuration, registry, dictionary, reactor, auth_event)
     if oversight is not None:
-        hooks = {"primary_only_s": oversight.primary_only.remaining_s, "login_step": oversight.journal.step}
+        shared = evolve(shared, primary_only_s=oversight.primary_only.remaining_s, login_step=oversight.journal.step)
 
     def make(configured: ConfiguredSection, *extra: Any) -> Any:
-        environment = Environment(
-            configured.name,
-            reactor,
-            os.urandom,
-            dictionary,
-            auth_event,
-            configuration.main,
-            connection_limit=limit,
-            open_questions=open_questions,
-            generations=generations,
-            **hooks,
-        )
+        environment = evolve(shared, section_name=configured.name)
         return registry.classes[configured.kind](configured.settings, environment, *extra)
 
     clients = {configured.name: make(configured) for configured in configuration.clients}
@@ -109,6 +92,27 @@ def build_service(
     if configuration.main.test_connectivity_on_startup:
         service.startup_report = StartupReport(configuration.path, reactor, registry)
     return service
+
+
+def _shared_environment(
+    configuration: Configuration,
+    registry: Registry,
+    dictionary: Dictionary,
+    reactor: Any,
+    auth_event: Callable[[Mapping[str, object]], None],
+) -> Environment:
+    """Make what all sections share: everything in their environments but the name."""
+    # One bound for all sections: they share the descriptors of this process.
+    limit = logins_that_fit(configuration.main.max_pending_logins, _connections(configuration, registry))
+    return Environment(
+        "",
+        reactor,
+        os.urandom,
+        dictionary,
+        auth_event,
+        configuration.main,
+        connection_limit=ConnectionLimit(limit),
+    )
 
 
 def makeService(options: Mapping[str, str]) -> ProxyService:

@@ -68,11 +68,12 @@ def _read_end(at: int, name: str, limit_bytes: int) -> LogPart | None:
         with os.fdopen(os.open(name, flags, dir_fd=at), "rb") as file:
             about = os.fstat(file.fileno())
             # A second name would let the owner of the folder show a file that only root may read.
-            if stat.S_ISREG(about.st_mode) and about.st_nlink == 1:
-                begin = max(0, about.st_size - limit_bytes)
-                file.seek(begin)
-                octets = file.read(limit_bytes)
-                if begin:  # half a line could hold half a secret, which nobody would know
-                    octets = octets.partition(b"\n")[2]
-                return LogPart(name, octets, about.st_size - len(octets))
+            if not stat.S_ISREG(about.st_mode) or about.st_nlink != 1:
+                return None
+            begin = max(0, about.st_size - limit_bytes)
+            file.seek(begin)
+            octets = file.read(limit_bytes)
+        if begin:  # half a line could hold half a secret, which nobody would know
+            octets = octets.partition(b"\n")[2]
+        return LogPart(name, octets, about.st_size - len(octets))
     return None
