@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from duoproxy.ldap.framing import peek_message
 from duoproxy.ldap.messages import Response
-from tests.peers.ldap_abuse_lab import (
+from tests.peers.ldap_abuse.lab import (
     MANY_VALUES,
     REFERRED,
     SHARE,
@@ -22,7 +21,6 @@ from tests.peers.ldap_abuse_lab import (
     dn,
     expect_notice,
     receive_result,
-    running_abuse_lab,
 )
 from tests.peers.ldap_lab import PEERS as CLIENTS
 from tests.peers.ldap_lab import RawClient, code_of
@@ -40,20 +38,6 @@ from tests.unit.ldap.relay_kit import (
 )
 
 pytestmark = pytest.mark.needs_peer(*PEERS, *CLIENTS)
-
-
-@pytest.fixture(scope="module")
-def abuse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AbuseLab]:
-    with running_abuse_lab(tmp_path_factory) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def others_log_in(abuse: AbuseLab) -> Iterator[None]:
-    """Whatever a test did, the next good login works."""
-    abuse.lab.controls.reset()
-    yield
-    assert abuse.whoami("auto", dn("alice"), PASSWORD) == 0
 
 
 # ── octets ───────────────────────────────────────────────────────────────────────────────────────────────────────
