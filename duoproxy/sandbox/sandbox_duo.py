@@ -136,14 +136,21 @@ class SandboxDuo(ServerSection):
         )
 
     def bind(self) -> None:
-        """Write the CA file, which other sections read when they start, and take the port."""
+        """Take the port."""
         self.listener.listen(self.settings.interface, self.settings.port)
-        write_ca_file(self.settings.ca_file, self.listener.certificates.ca_pem)
 
     async def start(self) -> None:
-        """Tell people where everything is: on standard output, and in the log; not twice in the same place."""
+        """Write the CA file, which other sections read when they start later, and tell people where everything is.
+
+        Not in `bind`: nothing is written while the process is still root.
+
+        Raises:
+            ListenError: the file cannot be written.
+        """
+        write_ca_file(self.settings.ca_file, self.listener.certificates.ca_pem)
         password = "" if self.settings.user else DEMO_PASSWORD
         lines = banner(self._base_url, self._behaviours, login_program(), password)
+        # on standard output and in the log, but not twice in the same place
         announce(self._log, lines, log_is_stdout=getattr(self.environment.main, "log_stdout", False))
 
     async def stop(self) -> None:

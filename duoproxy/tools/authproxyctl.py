@@ -24,7 +24,7 @@ from duoproxy.config.render import completion, docs_page, options_text, sample
 from duoproxy.config.schema import SectionSchema
 from duoproxy.config.validate import Reach, check_configuration
 from duoproxy.service.options import DEFAULT_CONFIG
-from duoproxy.tools.command_line import EXIT_PROBLEM, HELP, counted, give_up, installed_catalogue
+from duoproxy.tools.command_line import EXIT_PROBLEM, HELP, ToolGroup, counted, give_up, installed_catalogue
 from duoproxy.tools.make_cert import MakeCertFault, make_certificate
 from duoproxy.tools.service_control import restart, start, stop
 from duoproxy.tools.status import status_command
@@ -32,7 +32,7 @@ from duoproxy.tools.status import status_command
 _EPILOG = "Exit codes: 0 fine, 1 problems, 2 wrong usage."
 
 
-@click.group(epilog=_EPILOG, context_settings=HELP)
+@click.group(cls=ToolGroup, epilog=_EPILOG, context_settings=HELP)
 @click.pass_context
 def main(context: click.Context) -> None:
     """Start and stop duoproxy, check and describe its configurations.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
@@ -17,8 +21,46 @@ EXIT_PROBLEM: Final = 1
 HELP: Final = {"help_option_names": ["-h", "--help"]}
 """Settings of every command: how its help is asked for."""
 WIDE_HELP: Final = {**HELP, "max_content_width": 100}
+_NOT_WRITTEN: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""A disk that is full or broken, and a descriptor that is for reading."""
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+class _EndsClearly(click.Command):
+    """Ends with a sentence where its output cannot be written; a pipe that nobody reads any more is click's affair."""
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        """Run the command, as `click.Command.main` does, until all of its output is written."""
+        try:
+            try:
+                return super().main(*arguments, **settings)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except OSError as fault:
+            if fault.errno not in _NOT_WRITTEN or fault.filename is not None:
+                raise
+            _leave_stdout()
+            with contextlib.suppress(OSError):
+                click.echo(f"The output could not be written ({fault.strerror}). Send it elsewhere.", err=True)
+            raise SystemExit(EXIT_PROBLEM) from None
+
+
+class Tool(_EndsClearly):
+    """A tool without commands of its own."""
+
+
+class ToolGroup(_EndsClearly, click.Group):
+    """A tool with commands of its own."""
+
+
+def _leave_stdout() -> None:
+    """Send what is still kept for standard output nowhere: Python would try again at its end, with a traceback."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def takes_configuration(command: CommandT) -> CommandT:

@@ -17,7 +17,7 @@ import click
 
 from duoproxy.config.file_rights import owner_whose_rights_count
 from duoproxy.service.places import Places
-from duoproxy.tools.command_line import EXIT_PROBLEM, HELP, takes_configuration, takes_json
+from duoproxy.tools.command_line import EXIT_PROBLEM, HELP, Tool, takes_configuration, takes_json
 from duoproxy.tools.connectivity_report import Report
 from duoproxy.tools.connectivity_run import Audience, run_report
 from duoproxy.tools.result_files import write_replacing
@@ -29,6 +29,7 @@ ResultT = TypeVar("ResultT")
 
 
 @click.command(
+    cls=Tool,
     context_settings=HELP,
     epilog="Exit codes: 0 no issues (there may be warnings), 1 problems, 2 wrong usage.",
 )

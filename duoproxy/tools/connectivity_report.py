@@ -133,7 +133,14 @@ class Report:
 
 
 def as_finding(problem: Problem) -> CheckFinding:
-    """Give a problem of the configuration as a finding; its line number is kept, its section stands above it."""
+    """Give a problem of the configuration as a finding; its line number is kept, its section stands above it.
+
+    What is wrong with the file as a whole is said of it by name.
+    """
+    if not problem.section and problem.line is None:
+        return CheckFinding(
+            _LEVELS[problem.severity], f"{problem.file}: {problem.what}".removeprefix(": "), problem.remedy
+        )
     place = " ".join(part for part in (f"line {problem.line}" if problem.line else "", problem.option) if part)
     what = f"{place}: {problem.what}" if place else problem.what
     return CheckFinding(_LEVELS[problem.severity], what, problem.remedy)

@@ -19,7 +19,7 @@ from duoproxy.service.control_messages import ControlFault
 from duoproxy.service.logs import LOG_NAME
 from duoproxy.service.places import Places
 from duoproxy.tools.advice import NO_LOGIN, UNFINISHED, Advice, advice_for
-from duoproxy.tools.command_line import WIDE_HELP, give_up, takes_configuration, takes_json
+from duoproxy.tools.command_line import WIDE_HELP, Tool, give_up, takes_configuration, takes_json
 from duoproxy.tools.control_client import NoAnswer, ask
 from duoproxy.tools.durations import local_time
 from duoproxy.tools.log_reader import log_files, logins_in
@@ -31,6 +31,7 @@ Login = Mapping[str, Any]
 
 
 @click.command(
+    cls=Tool,
     epilog="Exit codes: 0 told, 1 no such login, 2 wrong usage, 4 neither service nor log could be read.",
     context_settings=WIDE_HELP,
 )

@@ -12,11 +12,12 @@ import click
 from duoproxy import __version__
 from duoproxy.errors import DuoproxyError
 from duoproxy.service.places import Places
-from duoproxy.tools.command_line import HELP, give_up, takes_configuration
+from duoproxy.tools.command_line import HELP, Tool, give_up, takes_configuration
 from duoproxy.tools.service_identity import identity_of_installation
 
 
 @click.command(
+    cls=Tool,
     context_settings=HELP,
     epilog="Exit codes: 0 stopped by SIGTERM or SIGINT, 1 it cannot start, 2 wrong usage.",
 )

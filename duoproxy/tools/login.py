@@ -21,7 +21,7 @@ from duoproxy.radius.authenticators import MessageAuthenticator
 from duoproxy.radius.dictionary import load_dictionary
 from duoproxy.radius.packet import Attribute, Code
 from duoproxy.secret import Secret
-from duoproxy.tools.command_line import WIDE_HELP, takes_json
+from duoproxy.tools.command_line import WIDE_HELP, Tool, takes_json
 from duoproxy.tools.login_exchange import LoginCall, LoginEnd, LoginMethod, LoginResult, build_request, exchange
 
 PASSWORD_VARIABLE = "DUOPROXY_LOGIN_PASSWORD"
@@ -46,6 +46,7 @@ Answers = Callable[[str, bool], str | None]
 
 
 @click.command(
+    cls=Tool,
     context_settings=WIDE_HELP,
     epilog="Exit status: 0 accepted, 1 rejected, 2 wrong usage, 3 no answer, 4 a reply that cannot be trusted or read, "
     "5 a challenge that was not answered, 130 interrupted.",

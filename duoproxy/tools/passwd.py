@@ -19,7 +19,15 @@ from duoproxy.config.file_kinds import MAX_SECRET_BYTES
 from duoproxy.config.protected import NONCE_BYTES, ProtectionFault, ProtectionKey, protect
 from duoproxy.secret import Secret
 from duoproxy.service.places import Places
-from duoproxy.tools.command_line import HELP, counted, give_up, installed_catalogue, takes_configuration, takes_json
+from duoproxy.tools.command_line import (
+    HELP,
+    Tool,
+    counted,
+    give_up,
+    installed_catalogue,
+    takes_configuration,
+    takes_json,
+)
 from duoproxy.tools.file_checks import service_account
 from duoproxy.tools.protect_file import (
     Contents,
@@ -38,6 +46,7 @@ _IN_HISTORY: Final = (
 
 
 @click.command(
+    cls=Tool,
     context_settings=HELP,
     epilog="Exit codes: 0 done, 1 it cannot be done or was not wanted, 2 wrong usage.",
 )
@@ -85,6 +94,8 @@ def main(
     except (ProtectionFault, ProtectFileFault) as fault:
         give_up(str(fault)[:1].upper() + str(fault)[1:])
     except OSError as fault:
+        if fault.filename is None:
+            raise  # it is the output
         give_up(f"{fault.filename} cannot be written ({fault.strerror}). Run the tool as root.")
 
 

@@ -16,7 +16,7 @@ import click
 from duoproxy.service.control_messages import ControlFault
 from duoproxy.service.places import Places
 from duoproxy.service.primary_only import DEFAULT_MINUTES, MAX_MINUTES, MIN_MINUTES
-from duoproxy.tools.command_line import WIDE_HELP, takes_configuration, takes_json
+from duoproxy.tools.command_line import WIDE_HELP, ToolGroup, takes_configuration, takes_json
 from duoproxy.tools.control_client import Absence, NoAnswer, ask
 from duoproxy.tools.durations import in_words, local_time
 
@@ -26,7 +26,7 @@ EXIT_UNKNOWN: Final = 4
 _EPILOG = "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the service is not running, 4 it could not be asked."
 
 
-@click.group(epilog=_EPILOG, context_settings=WIDE_HELP)
+@click.group(cls=ToolGroup, epilog=_EPILOG, context_settings=WIDE_HELP)
 @takes_configuration
 @click.pass_context
 def main(context: click.Context, configuration: Path) -> None:

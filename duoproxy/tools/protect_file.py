@@ -82,6 +82,8 @@ def read_contents(path: Path, catalogue: Catalogue) -> Contents:
     except OSError as fault:
         raise ProtectFileFault(f"{path} cannot be read ({fault.strerror}). Name a configuration file.") from None
     ini = parse_ini(octets, str(path))
+    if not ini.sections and ini.problems:
+        raise ProtectFileFault(f"{path}: {ini.problems[0].sentences}")
     clear: list[Found] = []
     protected: list[Found] = []
     for section, entry, named in _secrets(ini, catalogue):
@@ -164,7 +166,10 @@ def _is_clear(entry: IniEntry) -> bool:
 
 
 def _passed_over(ini: IniFile, catalogue: Catalogue) -> Iterator[str]:
-    """Tell of what is left in clear text though it seems to be a secret."""
+    """Tell of what is left in clear text though it seems to be a secret, or cannot be read and may be one."""
+    for problem in ini.problems:
+        if problem.is_error and problem.line is not None:
+            yield f"Line {problem.line} is left as it is: {problem.what}."
     for section in ini.sections:
         resolved = catalogue.resolve(section.name)
         if resolved is None:

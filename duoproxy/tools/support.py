@@ -12,13 +12,14 @@ from pathlib import Path
 
 import click
 
-from duoproxy.tools.command_line import HELP, give_up, installed_catalogue, takes_configuration, takes_json
+from duoproxy.tools.command_line import HELP, Tool, give_up, installed_catalogue, takes_configuration, takes_json
 from duoproxy.tools.connectivity import run_in_reactor
 from duoproxy.tools.connectivity_run import Audience, run_report, with_credentials
 from duoproxy.tools.support_bundle import SupportFault, subject_of, write_bundle
 
 
 @click.command(
+    cls=Tool,
     context_settings=HELP,
     epilog="Exit codes: 0 written, 1 it cannot be written, 2 wrong usage.",
 )

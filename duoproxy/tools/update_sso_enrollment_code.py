@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from duoproxy.tools.command_line import HELP
+from duoproxy.tools.command_line import HELP, Tool
 
 NOT_THERE = 3
 """Exit status: what is asked for does not exist in this program. Nothing was changed."""
@@ -23,6 +23,7 @@ machine. RADIUS and LDAP logins do not need it."""
 
 
 @click.command(
+    cls=Tool,
     context_settings=HELP,
     epilog=f"Exit status: always {NOT_THERE} (2: wrong usage), since there is no [sso] to enroll.",
 )

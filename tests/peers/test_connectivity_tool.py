@@ -526,7 +526,8 @@ def test_wrong_usage_and_a_file_that_is_not_there(tmp_path: Path) -> None:
     run = run_tool(tmp_path / "none.cfg")
     assert run.status == 1
     assert run.text.splitlines()[1] == (
-        "[error]  The file cannot be read (No such file or directory). Name a configuration file that can be read."
+        f"[error]  {tmp_path / 'none.cfg'}: the file cannot be read (No such file or directory). Name a configuration "
+        "file that can be read."
     )
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import capturedLogs
 
 from duoproxy.config.validate import check_configuration, load_configuration
@@ -119,12 +120,12 @@ def test_a_user_who_is_listed_twice_is_a_fault() -> None:
 
 @pytest.mark.parametrize(("log_stdout", "logged"), [(True, 1), (False, 24)])
 def test_each_start_says_not_secure_on_standard_output_and_in_the_log(
-    capfd: pytest.CaptureFixture[str], log_stdout: bool, logged: int
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, log_stdout: bool, logged: int
 ) -> None:
     """The commands stand on standard output as they are typed; the log has them too unless it goes there as well."""
     main = SimpleNamespace(log_stdout=log_stdout)
     environment = Environment("sandbox_duo", Clock(), bytes, Dictionary([]), lambda event: None, main)
-    settings = SandboxDuoSettings(ikey="DI", skey=Secret("x"), ca_file=Path("ca.pem"), port=19443)
+    settings = SandboxDuoSettings(ikey="DI", skey=Secret("x"), ca_file=tmp_path / "ca.pem", port=19443)
     starting = SandboxDuo(settings, environment).start()
     with capturedLogs() as events, pytest.raises(StopIteration):
         starting.send(None)
@@ -134,3 +135,17 @@ def test_each_start_says_not_secure_on_standard_output_and_in_the_log(
     assert printed[5].endswith("duoproxy-login --user alice --password password")
     assert events[0]["line"] == NOT_SECURE
     assert len(events) == logged
+
+
+def test_the_ca_file_is_written_by_the_service_user_and_not_by_root(tmp_path: Path) -> None:
+    """Ports are taken as root, and whoever owns the configuration names the file: root would make it anywhere."""
+    reactor = MemoryReactorClock()
+    main = SimpleNamespace(log_stdout=True)
+    environment = Environment("sandbox_duo", reactor, bytes, Dictionary([]), lambda event: None, main)
+    file = tmp_path / "ca.pem"
+    section = SandboxDuo(SandboxDuoSettings(ikey="DI", skey=Secret("x"), ca_file=file), environment)
+    section.bind()
+    assert not file.exists()
+    with pytest.raises(StopIteration):
+        section.start().send(None)
+    assert file.read_bytes().endswith(section.listener.certificates.ca_pem)

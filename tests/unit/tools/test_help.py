@@ -6,12 +6,17 @@ import configparser
 import importlib
 import re
 import shlex
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+
+from duoproxy.tools.command_line import Tool, ToolGroup
 
 ROOT = Path(__file__).parents[3]
 NO_JSON = {
@@ -89,3 +94,34 @@ def test_every_command_speaks_json_unless_that_means_nothing(name: str) -> None:
     if isinstance(command, click.Group):
         return
     assert ("--json" in options_of(command)) == (name not in NO_JSON)
+
+
+@pytest.mark.parametrize("name", ["authproxyctl options --json", "authproxyctl --help", "authproxy_passwd --help"])
+def test_output_that_finds_no_room_is_told_in_a_sentence(name: str) -> None:
+    """A full disk is no reason for a traceback."""
+    script, *rest = name.split()
+    program = f"from {COMMANDS[script].callback.__module__} import main; main()"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program, *rest], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    sentence = "The output could not be written (No space left on device). Send it elsewhere.\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
+
+
+def test_every_script_ends_clearly() -> None:
+    """Each is one of ours, not a plain command of click's."""
+    assert {type(command) for _, command in scripts()} == {Tool, ToolGroup}
+
+
+@pytest.mark.parametrize("name", ["authproxyctl", "authproxy_support"])
+def test_ctrl_c_while_a_tool_still_loads_is_no_traceback(name: str) -> None:
+    """Loading takes a second on a busy machine, and an impatient administrator less."""
+    module = COMMANDS[name].callback.__module__
+    interrupted = (
+        "import builtins, duoproxy.tools\n"
+        "def load(*_): raise KeyboardInterrupt\n"
+        f"builtins.__import__ = load\nimport {module}"
+    )
+    done = subprocess.run([sys.executable, "-c", interrupted], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "\nAborted!\n")

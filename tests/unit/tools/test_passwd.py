@@ -319,3 +319,30 @@ def test_help_says_what_this_protects_from_and_what_not(file: Path) -> None:
     text = " ".join(run(file, "--help").stdout.split())
     assert "It does not protect from root or from the account of the service" in text
     assert "Exit codes: 0 done, 1 it cannot be done or was not wanted, 2 wrong usage." in text
+
+
+@pytest.mark.parametrize(
+    ("octets", "sentence"),
+    [
+        (CLEAR.encode("utf-16"), "the file is not UTF-8 but seems to be UTF-16. Save it with the encoding UTF-8."),
+        (b"skey=0123456789\n", "there is text before the first section. Begin with a heading, such as [main]."),
+        (b"", "there is no section in this file. Begin with a heading in brackets, such as [main]."),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_not_called_free_of_secrets(file: Path, octets: bytes, sentence: str) -> None:
+    """Who was told so would give it away."""
+    file.write_bytes(octets)
+    done = run(file, "--whole-config", "-y")
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"{file}: {sentence}\n")
+    assert file.read_bytes() == octets
+    assert not key_file(file).exists()
+
+
+def test_lines_that_cannot_be_read_are_told_of(file: Path) -> None:
+    """A password in another encoding, and a second line for one option, stay in clear text."""
+    file.write_bytes(CLEAR.encode() + b"skey=again\n[ad_client]\nservice_account_password=stra\xdfe\n")
+    done = run(file, "--whole-config", "-y")
+    assert done.exit_code == 0
+    told = [line for line in done.stderr.splitlines() if line.startswith("Line ")]
+    assert [line.partition(":")[0] for line in told] == ["Line 20 is left as it is", "Line 22 is left as it is"]
+    assert told[1] == "Line 22 is left as it is: the line is not UTF-8."
