@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from attrs import asdict, frozen
+from attrs import asdict, evolve, frozen
 
 from duoproxy.config.catalogue import Catalogue
 from duoproxy.config.validate import Reach, check_configuration
@@ -205,7 +205,8 @@ def restart(
 ) -> None:
     """Stop the proxy and start it with the configuration as it is now.
 
-    A configuration that it would not start with is told of, and the running proxy is left as it is.
+    A configuration that it would not start with is told of, and the running proxy is left as it is. The connectivity
+    report is made and printed before the stop: logins do not wait for it.
 
     \b
     Examples:
@@ -216,11 +217,13 @@ def restart(
     problem = controls.first_problem(load_catalogue)
     if problem:
         _end(controls.refused("restart", f"Nothing was changed. {problem}"), as_json)
+    if not (as_json or no_report):
+        print_connectivity_report(configuration)
     if controls.is_running():
         stopped = controls.stop(now)
         if not stopped.ok:
             _end(stopped, as_json)
-    _end(_start(controls, load_catalogue, configuration, as_json or no_report, "restart"), as_json)
+    _end(evolve(controls.start(), action="restart"), as_json)
 
 
 def print_connectivity_report(file: Path) -> None:
@@ -231,12 +234,10 @@ def print_connectivity_report(file: Path) -> None:
         subprocess.run(command, stdin=subprocess.DEVNULL, timeout=REPORT_S, check=False)  # noqa: S603 - ours
 
 
-def _start(
-    controls: Controls, load_catalogue: LoadCatalogue, file: Path, no_report: bool, action: str = "start"
-) -> Done:
+def _start(controls: Controls, load_catalogue: LoadCatalogue, file: Path, no_report: bool) -> Done:
     problem = controls.first_problem(load_catalogue)
     if problem:
-        return controls.refused(action, problem)
+        return controls.refused("start", problem)
     if not no_report:
         print_connectivity_report(file)
     return controls.start()

@@ -196,6 +196,22 @@ def test_restart_stops_what_runs_and_starts(ctl: Ctl, running: bool, expected: l
     assert daemons[0].did == expected
 
 
+def test_restart_prints_the_report_while_the_old_process_still_serves(
+    ctl: Ctl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may take minutes: nobody's login is to wait for it."""
+    daemons: list[FakeDaemon] = []
+    monkeypatch.setattr(service_control, "print_connectivity_report", lambda _: daemons[0].did.append("report"))
+
+    def make(path: Path) -> OnItsOwn:
+        daemons.append(FakeDaemon(path))
+        return OnItsOwn(daemons[-1], running=True)
+
+    restarted = ctl(make, "restart")
+    assert (restarted.exit_code, daemons[0].did) == (0, ["report", "stop", "start"])
+    assert json.loads(ctl(make, "restart", "--json").output)["action"] == "restart"
+
+
 def test_with_systemd_the_unit_is_started_and_stopped(ctl: Ctl) -> None:
     """Where systemd has our unit, it looks after the process."""
     systemd = FakeSystemd()
