@@ -222,7 +222,7 @@ def restart(
     if controls.is_running():
         stopped = controls.stop(now)
         if not stopped.ok:
-            _end(stopped, as_json)
+            _end(evolve(stopped, action="restart"), as_json)
     _end(evolve(controls.start(), action="restart"), as_json)
 
 
