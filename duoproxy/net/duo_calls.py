@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from attrs import define, frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -86,7 +86,7 @@ class DuoCalls:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         keys: Keys,
         connections: DuoConnections,
         limits: CallLimits,

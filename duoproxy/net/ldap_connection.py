@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from ldaptor.protocols import pureldap
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionClosed
-from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IHandshakeListener, IOpenSSLClientConnectionCreator, IReactorTime
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
@@ -59,7 +59,7 @@ class LdapConnection(Protocol):
         peer: the server, for sentences.
     """
 
-    def __init__(self, reactor: Any, peer: str, *, tls_from_start: bool = False) -> None:
+    def __init__(self, reactor: IReactorTime, peer: str, *, tls_from_start: bool = False) -> None:
         """Prepare.
 
         Args:

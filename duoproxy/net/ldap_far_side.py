@@ -6,10 +6,10 @@ Owns the waiting for that connection, what is kept until it is there, and who is
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -52,7 +52,7 @@ class FarSide:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: IReactorTime,
         open_relay: Callable[[], Awaitable[RelayConnection]],
         open_limit_s: float,
         owner: FarSideOwner,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, cast
 
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.interfaces import IPushProducer, IReactorTime
 
 from duoproxy.net import ldap_sentences as sentences
 from duoproxy.net.ldap_connection import CLOSE_S, LdapConnection
@@ -32,7 +32,7 @@ class RelayConnection:
         server: the directory server, as an administrator calls it.
     """
 
-    def __init__(self, reactor: Any, connection: LdapConnection) -> None:
+    def __init__(self, reactor: IReactorTime, connection: LdapConnection) -> None:
         """Take over a connection on which nothing is under way.
 
         Raises:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
 
 TICK_S: Final = 0.5
 """Between two looks; only while somebody waits."""
@@ -37,7 +38,7 @@ class LoopWatch:
         reactor: `IReactorTime`, monotonic.
     """
 
-    reactor: Any
+    reactor: IReactorTime
     _waiting: list[Stalls] = field(factory=list, init=False)
     _tick: Any = field(default=None, init=False)
     _due: float = field(default=0.0, init=False)

@@ -6,10 +6,10 @@ Owns the waiting; whether a datagram is a valid reply, and which server is asked
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from duoproxy.net.radius_reply_check import AskedServer
 from duoproxy.net.udp import Endpoint
@@ -48,7 +48,7 @@ class Exchange:
         questions: all that were sent, so that their Identifiers are given back at the end.
     """
 
-    reactor: Any
+    reactor: IReactorTime
     reply: UpstreamReply | None = None
     stopped: bool = False
     questions: list[Question] = field(factory=list)

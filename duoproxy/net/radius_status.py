@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from duoproxy.net.host_health import LONGEST_REST_S, HostHealth, Turn
@@ -31,7 +31,7 @@ class StatusWatch:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, health: HostHealth, ask: Callable[[int], Awaitable[bool]]) -> None:
+    def __init__(self, reactor: IReactorTime, health: HostHealth, ask: Callable[[int], Awaitable[bool]]) -> None:
         """Begin with nothing known.
 
         Args:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import SSL
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from duoproxy.errors import DuoproxyError
@@ -130,7 +131,7 @@ class ExpiryNotice:
         self,
         certificate: ServerCertificate,
         section: str,
-        reactor: Any,
+        reactor: IReactorTime,
         wall_clock: Callable[[], float],
         log: Logger,
         option: str = "certs",

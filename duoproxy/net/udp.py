@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -61,7 +61,10 @@ class DatagramTransport(Protocol):
         """What the kernel says of the receive buffer, its own overhead included."""
 
     def start_reading(
-        self, reactor: Any, receiver: DatagramReceiver, refused: Callable[[RefusedDatagram], None] | None = None
+        self,
+        reactor: IReactorFDSet,
+        receiver: DatagramReceiver,
+        refused: Callable[[RefusedDatagram], None] | None = None,
     ) -> None:
         """Give every datagram to `receiver` from now on, and every ICMP refusal to `refused`."""
 
@@ -83,7 +86,7 @@ class UdpSocket:
         self._socket = sock
         self._family = int(sock.family)  # the socket makes a new enumeration of it each time
         self._local_host = local_host
-        self._reactor: Any = None
+        self._reactor: IReactorFDSet | None = None
         self._receiver: DatagramReceiver | None = None
         self._refused: Callable[[RefusedDatagram], None] | None = None
         self.port: int = sock.getsockname()[1]
@@ -96,7 +99,10 @@ class UdpSocket:
         return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
     def start_reading(
-        self, reactor: Any, receiver: DatagramReceiver, refused: Callable[[RefusedDatagram], None] | None = None
+        self,
+        reactor: IReactorFDSet,
+        receiver: DatagramReceiver,
+        refused: Callable[[RefusedDatagram], None] | None = None,
     ) -> None:
         """Give every datagram to `receiver` from now on.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
 from duoproxy.sandbox.accounts import Reaction
 from duoproxy.sandbox.duo_api import ApiWait
@@ -22,7 +23,7 @@ class DuoRunner:
         wall_time: the true time, seconds since 1970; for signatures and the Date header.
     """
 
-    def __init__(self, service: DuoService, reactor: Any, wall_time: Callable[[], float]) -> None:
+    def __init__(self, service: DuoService, reactor: IReactorTime, wall_time: Callable[[], float]) -> None:
         self.service = service
         self.wall_time = wall_time
         self._reactor = reactor

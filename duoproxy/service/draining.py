@@ -6,9 +6,10 @@ Knows server sections only by `drain` and `pending`; it is driven by the reactor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 LOOK_S: Final = 0.1
@@ -32,7 +33,7 @@ class Draining:
     """Waits for the pending logins of some sections, once."""
 
     def __init__(
-        self, reactor: Any, servers: Sequence[Drains], grace_s: float, say: Callable[[str], None], log: Logger
+        self, reactor: IReactorTime, servers: Sequence[Drains], grace_s: float, say: Callable[[str], None], log: Logger
     ) -> None:
         """Prepare.
 

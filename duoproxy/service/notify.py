@@ -12,8 +12,9 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 MAX_STATUS_CHARACTERS: Final = 200
@@ -65,7 +66,7 @@ class Notifier:
     The watchdog is fed by the reactor's own clock: a reactor that hangs feeds it no more, and systemd starts anew.
     """
 
-    def __init__(self, reactor: Any, send: Send = send_nowhere, watchdog_s: float = 0.0) -> None:
+    def __init__(self, reactor: IReactorTime, send: Send = send_nowhere, watchdog_s: float = 0.0) -> None:
         """Prepare.
 
         Args:
@@ -98,7 +99,7 @@ class Notifier:
             self._feeding.stop()
 
 
-def notifier_for_process(reactor: Any, environment: Mapping[str, str]) -> Notifier:
+def notifier_for_process(reactor: IReactorTime, environment: Mapping[str, str]) -> Notifier:
     """Make what `NOTIFY_SOCKET` and `WATCHDOG_USEC` ask for."""
     return Notifier(reactor, notify_sender(environment), watchdog_interval_s(environment))
 

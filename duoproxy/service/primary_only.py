@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve, frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from duoproxy.errors import DuoproxyError
@@ -62,7 +63,7 @@ class Window:
 class PrimaryOnly:
     """The switch: started and stopped by the control channel, asked by every login."""
 
-    def __init__(self, reactor: Any, wall_clock: Callable[[], float], file: Path) -> None:
+    def __init__(self, reactor: IReactorTime, wall_clock: Callable[[], float], file: Path) -> None:
         """Be off; `load` looks at the file.
 
         Args:
