@@ -1,5 +1,8 @@
 """Which upstream server is asked next: failed ones rest, and one login at a time finds out whether they are back.
 
+A login that no other server answers asks those that rest, too, the first one first: it is never refused untried, though
+a server came back a moment ago, or was silent to one login only.
+
 A server may be watched: then it is asked by itself, by other means, and logins are spared that.
 
 Pure: time and randomness are arguments. Reference: §10.4, failed host.
@@ -60,8 +63,8 @@ class HostHealth:
             now: seconds, monotonic.
 
         Returns:
-            the first one that is well, or whose rest is over and that nobody else probes; when all rest, the first one
-            anyway; None when there is no further one.
+            the first one that is well, or whose rest is over and that nobody else probes; when there is none, the first
+            of the others; None when this login has tried all of them.
         """
         for index, host in enumerate(self._hosts):
             if index in tried:
@@ -71,7 +74,8 @@ class HostHealth:
             if now >= host.resting_until and not (host.probing or host.watched):
                 host.probing = True
                 return Turn(index, probe=True)
-        return None if tried else Turn(0, probe=False)
+        untried = (index for index in range(len(self._hosts)) if index not in tried)
+        return next((Turn(index, probe=False) for index in untried), None)
 
     def watch(self, index: int, *, watched: bool) -> None:
         """Note whether a server is asked by itself when its rest is over."""

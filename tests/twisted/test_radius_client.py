@@ -487,6 +487,20 @@ class FailoverTests(UpstreamCase):
         self.accept()
         self.successResultOf(again)
 
+    def test_a_server_that_is_silent_to_one_login_stays_there_for_the_others(self) -> None:
+        """Also while the other server is away: whoever knows a name that it drops takes it away from nobody."""
+        dropped = self.ask()
+        self.refuse()
+        self.wait(2.0, 2.0, 2.0)
+        self.unreachable(dropped)
+        self.assertNotIn(None, [until for _, until in self.upstream.health()])
+        asking = self.ask()
+        self.refuse()
+        self.assertEqual(self.destinations()[-2:], [FIRST, SECOND])
+        self.accept()
+        self.successResultOf(asking)
+        self.assertIsNone(self.upstream.health()[1][1])
+
     def test_a_cancelled_probe_lets_another_login_probe(self) -> None:
         """The right to probe is given back."""
         asking = self.ask()

@@ -1,4 +1,4 @@
-"""Which server is asked next: failed ones rest, one login probes, and when all rest the first is tried anyway."""
+"""Which server is asked next: failed ones rest, one login probes, and nobody is refused untried."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ def test_a_failed_server_rests_ten_seconds():
     assert fail_first(machine, 0) == 10
     assert machine.resting_until(0) == 10
     assert machine.next_turn((), 9.9) == Turn(1, WELL)
-    assert machine.next_turn({1}, 9.9) is None
 
 
 def test_one_login_probes_a_server_whose_rest_is_over():
@@ -95,6 +94,19 @@ def test_a_server_that_answers_others_does_not_rest():
     assert machine.next_turn((), 6) == Turn(0, WELL)
 
 
+def test_who_is_not_answered_asks_the_servers_that_rest_too():
+    """It may be back, and this login has nobody else; but only after those that are well."""
+    machine = health(3)
+    fail_first(machine, 0)
+    assert machine.next_turn((), 5) == Turn(1, WELL)
+    assert machine.next_turn({1}, 5) == Turn(2, WELL)
+    anyway = machine.next_turn({1, 2}, 5)
+    assert anyway == Turn(0, WELL)
+    assert machine.failed(anyway, 5, 11) is None, "it rests no longer for that"
+    assert machine.answered(0, 12)
+    assert machine.next_turn((), 12) == Turn(0, WELL)
+
+
 def test_when_all_rest_the_first_is_tried_anyway():
     """A login is never refused untried."""
     machine = health()
@@ -103,5 +115,6 @@ def test_when_all_rest_the_first_is_tried_anyway():
     assert machine.resting_until(1) == 10
     anyway = machine.next_turn((), 5)
     assert anyway == Turn(0, WELL)
-    assert machine.next_turn({0}, 5) is None
+    assert machine.next_turn({0}, 5) == Turn(1, WELL)
+    assert machine.next_turn({0, 1}, 5) is None
     assert machine.failed(anyway, 5, 11) is None
