@@ -132,12 +132,38 @@ def test_prompt_gives_the_user_time():
     assert [timeout for timeout in talk.timeouts if timeout is not None] == [60]
 
 
+def test_time_for_the_user_begins_with_the_last_fragment_of_a_prompt():
+    """A prompt that is longer than a packet: Session-Timeout stands with the packet after which it is shown."""
+    prompt = "Passcode or option: ".rjust(600, "x")
+    peer = PeapPeer()
+    talk = Conversation(peer, authenticator(first_prompt=prompt), mtu=200)
+    succeeded(talk)
+    assert peer.prompts == [prompt.encode()]
+    [shown] = [number for number, timeout in enumerate(talk.timeouts) if timeout is not None]
+    has_more = [bool(packet[5] & 0x40) for packet in talk.sent]
+    assert has_more[shown - 3 : shown + 1] == [True, True, True, False]
+
+
 def test_peer_that_ends_the_handshake_with_an_alert():
     """A fatal alert of the peer (it does not trust the certificate): EAP-Failure at once. RFC 5216 §2.1.3."""
     peer = PeapPeer(tls_version=TLS_1_2)
     alert = bytes.fromhex("15030300020230")  # fatal, unknown_ca
     talk = Conversation(peer, change=lambda number, octets: own_tls(octets, alert) if number == 2 else octets)
     assert failed(talk).reason == "TLS: tlsv1 alert unknown ca"
+
+
+def test_peer_that_ends_tls_where_it_should_acknowledge():
+    """With TLS 1.2 the peer has the last Finished of ours to judge: what its alert says is the reason."""
+    peer = PeapPeer(tls_version=TLS_1_2, fragment_bytes=3000)
+
+    def change(number: int, octets: bytes) -> bytes:
+        if number != 3:
+            return octets
+        assert len(octets) == 6
+        peer.tls.shutdown()
+        return own_tls(octets, peer.tls.bio_read(1000))
+
+    assert failed(Conversation(peer, change=change, mtu=3000)).reason == "TLS: the peer closed the TLS tunnel"
 
 
 def own_tls(octets: bytes, tls: bytes) -> bytes:
