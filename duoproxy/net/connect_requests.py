@@ -56,6 +56,9 @@ class Allowed:
 
 Judgement = Allowed | Refusal
 
+_TOO_LONG: Final = Refusal(HEAD_TOO_LARGE, f"its request is longer than {MAX_HEAD_BYTES} octets")
+_NO_HTTP: Final = Refusal(BAD_REQUEST, "what it sent is no HTTP request")
+
 
 class ConnectReader:
     """Takes the octets of one connection until its request is complete."""
@@ -64,6 +67,7 @@ class ConnectReader:
         """Allow `authority` and nothing else."""
         self._authority = authority
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._received_bytes = 0
 
     def receive(self, octets: bytes) -> Judgement | None:
         """Take more octets.
@@ -72,15 +76,16 @@ class ConnectReader:
             what to do, or None while the request is not complete. Octets behind the request are a refusal: a client
             that waits for its answer, as it must, sends none.
         """
+        self._received_bytes += len(octets)
         try:
             self._http.receive_data(octets)
             event = self._http.next_event()
         except h11.RemoteProtocolError as fault:
-            if fault.error_status_hint == HEAD_TOO_LARGE:
-                return Refusal(HEAD_TOO_LARGE, f"its request is longer than {MAX_HEAD_BYTES} octets")
-            return Refusal(BAD_REQUEST, "what it sent is no HTTP request")
+            return _TOO_LONG if fault.error_status_hint == HEAD_TOO_LARGE else _NO_HTTP
         if event is h11.NEED_DATA:
             return None
+        if self._received_bytes - len(self._http.trailing_data[0]) > MAX_HEAD_BYTES:
+            return _TOO_LONG  # all in one piece, which h11 lets through
         if not isinstance(event, h11.Request) or event.http_version not in _VERSIONS:
             return Refusal(BAD_REQUEST, "what it sent is no request of HTTP/1.1")
         return self._judge(event)

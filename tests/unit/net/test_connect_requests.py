@@ -133,6 +133,17 @@ def test_a_head_without_end_is_refused_at_the_bound() -> None:
     assert judgement.status == HEAD_TOO_LARGE
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_bound_of_a_head_does_not_depend_on_the_network(more: int) -> None:
+    """A head that comes in one piece may have as many octets as one that drips; what stands behind is not its own."""
+    begin, end = b"CONNECT api-1.duosecurity.com:443 HTTP/1.0\r\nX: ", b"\r\n\r\n"
+    head = begin + b"a" * (MAX_HEAD_BYTES - len(begin) - len(end) + more) + end
+    assert isinstance(judged(head), Refusal if more else Allowed)
+    behind = judged(head + b"b" * MAX_HEAD_BYTES)
+    assert isinstance(behind, Refusal)
+    assert behind.status == (HEAD_TOO_LARGE if more else BAD_REQUEST)
+
+
 def test_what_a_client_wrote_cannot_forge_a_line_of_the_log() -> None:
     """A target is shown without characters that end a line or move the cursor, and not at full length."""
     judgement = judged(b"CONNECT " + b"a\x7f\xc3\xa9" * 200 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
