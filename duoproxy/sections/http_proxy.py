@@ -14,7 +14,8 @@ from duoproxy.config.schema import Finding, Listener, Role, SectionSchema
 from duoproxy.net.connect_requests import Authority
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.http_connect import TunnelEndpoint
-from duoproxy.net.http_proxy import MAX_CONNECTIONS, HttpProxy, TunnelRules
+from duoproxy.net.http_proxy import MAX_CONNECTIONS, HttpProxy
+from duoproxy.net.http_tunnel import TunnelRules
 from duoproxy.net.remembered_address import RememberedEndpoint
 from duoproxy.net.tls import load_trust_roots
 from duoproxy.radius.addresses import AddressRange, DeviceTable, parse_address_range

@@ -16,16 +16,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from duoproxy.net.connect_requests import OPENED, Authority
-from duoproxy.net.http_proxy import (
-    CONNECT_S,
-    IDLE_S,
-    LAST_WORDS_S,
-    MAX_CONNECTIONS,
-    PENDING_S,
-    REQUEST_S,
-    HttpProxy,
-    TunnelRules,
-)
+from duoproxy.net.http_proxy import MAX_CONNECTIONS, PENDING_S, HttpProxy
+from duoproxy.net.http_tunnel import CONNECT_S, IDLE_S, LAST_WORDS_S, REQUEST_S, TunnelRules
 
 DUO = Authority("api-1.duosecurity.com", 443)
 CONNECT = b"CONNECT api-1.duosecurity.com:443 HTTP/1.1\r\nHost: api-1.duosecurity.com:443\r\n\r\n"
