@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from duoproxy.eap.actions import Accept, Ask, Judgement, Refuse
 from duoproxy.errors import RemoteProtocolError
 from duoproxy.login.auto_backoff import AutoBackoff
 from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, EndStep, Step
 from duoproxy.login.open_questions import account_of
-from duoproxy.login.outcome import Outcome, Verdict
+from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
 from duoproxy.login.request import LoginRequest
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_messages import ReceivedRequest
-from duoproxy.radius.attributes import AttributeId, Type, first
+from duoproxy.radius.attributes import AttributeId, Type, all_values, first
 from duoproxy.radius.credentials import MICROSOFT
 from duoproxy.radius.packet import Attribute
 from duoproxy.radius.relay import DeviceRequest
@@ -146,6 +146,23 @@ class EapLogins(LoginShell):
         """Write how a login ended."""
         self._log_end(request, outcome, duration_s)
 
+    def refusal_text(self, outcome: Outcome) -> str:
+        """What a user who is refused is shown; empty: nothing.
+
+        Duo's text or ours; after a wrong password the primary's, where Reply-Message was named to pass through.
+        """
+        if not self.eap_settings.failure_text:
+            return ""
+        if outcome.user_message:
+            return outcome.user_message
+        upstream = outcome.primary_wire
+        if outcome.cause is not Cause.PASSWORD_REFUSED or not isinstance(upstream, UpstreamReply):
+            return ""
+        named = evolve(self._settings.pass_through, never=frozenset())
+        if not named.takes(AttributeId(0, Type.REPLY_MESSAGE)):
+            return ""
+        return b"".join(all_values(upstream.packet.attributes, Type.REPLY_MESSAGE)).decode("utf-8", "replace")
+
     def relayed(self, outcome: Outcome, answered: ReceivedRequest) -> list[Attribute]:
         """Choose what of the primary's Accept goes into that for the device."""
         upstream = outcome.primary_wire
@@ -221,8 +238,7 @@ class EapLogin:
             self._proved()
             self.accepted = True
             return Accept()
-        shown = outcome.user_message if self._logins.eap_settings.failure_text else ""
-        return Refuse(shown or None)
+        return Refuse(self._logins.refusal_text(outcome) or None)
 
     def _proved(self) -> None:
         self.proven_user = account_of(self._request.username) if self._request is not None else ""

@@ -343,6 +343,26 @@ class EapLoginTests(EapLoginCase):
         self.assertEqual(all_values(reply.attributes, Type.REPLY_MESSAGE), [])
         self.assertEqual(all_values(reply.attributes, Type.EAP_KEY_NAME), [])
 
+    def test_why_the_primary_refuses_is_shown_inside_the_tunnel_where_that_was_named(self) -> None:
+        """Reply-Message of its Access-Reject: never beside EAP-Message, and never where failure_text is off."""
+        said = ((18, b"Your password has expired: "), (18, "ändern Sie es.".encode()), (25, b"staff"))
+        packet = Packet(Code.ACCESS_REJECT, 1, bytes(16), said)
+        wire = UpstreamReply(packet, bytes(16), Secret(UPSTREAM_SECRET), "10.0.0.5")
+        self.primary = FakePrimary(PASSWORD, refused=PrimaryOutcome(False, "refused", wire=wire))
+        named, everything = frozenset({AttributeId(0, Type.REPLY_MESSAGE)}), PassThrough(True, never=SAID_BY_EAP)
+        for pass_through, failure_text, shown in (
+            (PassThrough(names=named, never=SAID_BY_EAP), True, True),
+            (everything, True, True),
+            (everything, False, False),
+            (PassThrough(never=SAID_BY_EAP), True, False),
+        ):
+            self.begin(pass_through=pass_through, failure_text=failure_text)
+            reply, _ = self.log_in("wrong", "whatever")
+            assert reply is not None
+            self.assertEqual((reply.code, [number for number, _ in reply.attributes]), (Code.ACCESS_REJECT, [80, 79]))
+            text = "Your password has expired: ändern Sie es.".encode()
+            self.assertEqual(self.peer.prompts[1:], [text] if shown else [])
+
     def test_the_primary_is_given_the_request_and_what_may_go_upstream(self) -> None:
         """The device's own attributes, and the choice of this section."""
         seen: list[object] = []

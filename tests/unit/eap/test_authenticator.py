@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from typing import Any
 
 import pytest
@@ -97,6 +98,25 @@ def test_success_has_the_identifier_of_the_last_response():
     step(talk, response(8, 25, b"more"))
     assert step(talk, response(9, 25, b"done")) == Succeed(b"\x03\x09\x00\x04", KEYS, "alice")
     assert (talk.finished, talk.next_timeout(), talk.summary) == (True, None, "scripted")
+
+
+def test_the_end_lets_go_of_the_method():
+    """Its TLS connection takes tens of kilobytes, and the last reply is kept for half a minute."""
+    talk = proposed()
+    method = weakref.ref(talk._method)
+    assert method() is not None
+    step(talk, response(8, 25, b"done"))
+    assert method() is None
+
+
+def test_a_request_that_is_to_be_repeated_is_kept_with_its_time():
+    """RFC 3579 §2.2, §2.3: after what is discarded the user gets the same time for the same prompt."""
+    talk = proposed()
+    prompt = step(talk, response(8, 25, b"prompt"))
+    assert isinstance(step(talk, response(9, 25, b"?")), Discard)
+    assert SendRequest(talk.last_request, talk.last_timeout_s) == prompt == SendRequest(talk.last_request, 60)
+    more = step(talk, response(9, 25, b"more"))
+    assert SendRequest(talk.last_request, talk.last_timeout_s) == more == SendRequest(talk.last_request, None)
 
 
 def test_failure_has_the_identifier_of_the_last_response():
