@@ -409,7 +409,9 @@ class LdapClient(Protocol):
         elif late is Late.MESSAGE:
             self._perform(self._relay.end(ResultCode.PROTOCOL_ERROR, "A message was begun and not finished in time."))
         elif late is Late.ANSWER:
-            text = f"The directory has not answered for {self._service.limits.network_s:g} s (network_timeout)."
+            unread = self._far_side.reading.is_stopped
+            what = "The client has not taken what the directory sent" if unread else "The directory has not answered"
+            text = f"{what} for {self._service.limits.network_s:g} s (network_timeout)."
             self._perform(self._relay.end(ResultCode.UNAVAILABLE, text))
         elif late is Late.CLIENT:
             self._perform([*self._relay.client_lost(), EndClient()])

@@ -360,6 +360,17 @@ class TimeTests(SynchronousTestCase):
         self.advance(listener, 30)
         self.assertEqual(codes_of(client.hears()), [(0, 52)])
 
+    def test_client_that_takes_no_answers_is_told_of_itself(self) -> None:
+        """network_timeout for one that does not read: the directory is not to blame, and not blamed."""
+        listener = Listener()
+        client = bound_client(listener)
+        client.says(search(2))
+        client.protocol.pauseProducing()
+        self.advance(listener, LIMITS.network_s + 10)
+        said = client.messages()
+        self.assertEqual([code_of(one) for one in said], [52])
+        self.assertIn(b"The client has not taken what the directory sent", said[0])
+
     def test_message_that_drips_is_given_up(self) -> None:
         """A client that is not bound has to finish what it begins."""
         listener = Listener()
