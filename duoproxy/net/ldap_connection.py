@@ -11,7 +11,6 @@ Source: RFC 4511 §4.4.1, §4.11 (Abandon), §4.14 (StartTLS), §5.1.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
@@ -366,8 +365,3 @@ class LdapConnection(Protocol):
                 waiting.errback(fault)
         self._pending.fail_all(fault)
         self.gone.callback(None)
-
-
-def whole_seconds(limit_s: float) -> int:
-    """Give a time limit as a search request carries it: whole seconds, at least one."""
-    return max(1, math.ceil(limit_s))

@@ -9,12 +9,10 @@ Source: RFC 4511 §4.2, §4.5; reference §1.2, §10.2, §10.4.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from attrs import frozen
-from ldaptor.protocols import pureldap
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -26,11 +24,12 @@ from duoproxy.net.host_health import HostHealth, Turn
 from duoproxy.net.ldap_answers import Entry, Reference, Result
 from duoproxy.net.ldap_binds import Credentials, NtlmCredentials, SimpleCredentials, unusable
 from duoproxy.net.ldap_connect import Connector, DirectoryHost, Transport
-from duoproxy.net.ldap_connection import LdapConnection, whole_seconds
+from duoproxy.net.ldap_connection import LdapConnection
 from duoproxy.net.ldap_faults import LdapFault, LdapNotNow, LdapTooBusy, ServiceBindRefused
-from duoproxy.net.ldap_filters import Filter, present
+from duoproxy.net.ldap_filters import Filter
 from duoproxy.net.ldap_pool import ServerConnections
 from duoproxy.net.ldap_relay import RelayConnection
+from duoproxy.net.ldap_searches import NO_ATTRIBUTES, Scope, existence_request, search_request
 from duoproxy.net.ldap_service import ServiceAccount
 from duoproxy.net.resolver import Resolver, is_address
 from duoproxy.net.tls import StrictClientTls, TrustRoots
@@ -48,21 +47,11 @@ __all__ = [
     "Trust",
 ]
 
-NO_ATTRIBUTES: Final = ("1.1",)
-"""Asks for entries without any of their attributes. Source: RFC 4511 §4.5.1.8."""
 CLEAN_UP_S: Final = 15.0
 OPENING_SHARE: Final = 0.9
 """How much of a server's time a connection may take, so that its own reason comes before "no answer"."""
 
 _T = TypeVar("_T")
-
-
-class Scope(enum.IntEnum):
-    """How deep a search goes. Source: RFC 4511 §4.5.1.2."""
-
-    BASE = 0
-    ONE_LEVEL = 1
-    SUBTREE = 2
 
 
 @frozen
@@ -225,14 +214,7 @@ class Directory:
         Raises:
             PrimaryUnreachable: no server answered.
         """
-        request = pureldap.LDAPSearchRequest(
-            baseObject=base.encode("utf-8", "surrogateescape") if isinstance(base, str) else base,
-            scope=int(scope),
-            sizeLimit=size_limit,
-            timeLimit=whole_seconds(self._timeout_s),
-            filter=wanted,
-            attributes=list(attributes) or list(NO_ATTRIBUTES),
-        )
+        request = search_request(base, scope, wanted, attributes, size_limit=size_limit, limit_s=self._timeout_s)
 
         async def ask(index: int) -> Found:
             answers = await self._servers[index].search(request, self._timeout_s)
@@ -304,13 +286,7 @@ class Directory:
 
     async def probe_host(self, index: int, base: bytes | str = b"") -> LdapFault | None:
         """Try one server as `probe` does, and give what is wrong with it."""
-        request = pureldap.LDAPSearchRequest(
-            baseObject=base.encode("utf-8", "surrogateescape") if isinstance(base, str) else base,
-            scope=int(Scope.BASE),
-            timeLimit=whole_seconds(self._timeout_s),
-            filter=present("objectClass"),
-            attributes=list(NO_ATTRIBUTES),
-        )
+        request = existence_request(base, limit_s=self._timeout_s)
         try:
             answers = await self._servers[index].search(request, self._timeout_s)
         except LdapFault as fault:
@@ -374,13 +350,7 @@ class Directory:
 
 async def _greet(connection: LdapConnection, limit_s: float) -> None:
     """See whether somebody is there behind an open port."""
-    request = pureldap.LDAPSearchRequest(
-        baseObject=b"",
-        scope=int(Scope.BASE),
-        timeLimit=whole_seconds(limit_s),
-        filter=present("objectClass"),
-        attributes=list(NO_ATTRIBUTES),
-    )
+    request = existence_request(b"", limit_s=limit_s)
     _require_now((await connection.request(request, limit_s=limit_s)).result, connection.peer)
 
 
