@@ -62,7 +62,11 @@ def make_certificate(name: str, folder: Path, now: datetime.datetime, *, days: i
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     _write_new(files.key, private, 0o600)
-    _write_new(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    try:
+        _write_new(files.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    except MakeCertFault:
+        files.key.unlink(missing_ok=True)
+        raise
     return files
 
 
@@ -128,14 +132,20 @@ def _write_new(path: Path, octets: bytes, mode: int) -> None:
     """Write a file that is not there yet, never through a link that somebody else put there."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(octets)
     except FileExistsError:
         raise _there_already(path) from None
     except OSError as fault:
-        raise MakeCertFault(
-            f"{path} cannot be written ({fault.strerror}). Name another folder with --folder."
-        ) from None
+        raise _not_written(path, fault) from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(octets)
+    except OSError as fault:
+        path.unlink(missing_ok=True)  # half a file would be in the way of the next try
+        raise _not_written(path, fault) from None
+
+
+def _not_written(path: Path, fault: OSError) -> MakeCertFault:
+    return MakeCertFault(f"{path} cannot be written ({fault.strerror}). Name another folder with --folder.")
 
 
 def _there_already(path: Path) -> MakeCertFault:

@@ -30,8 +30,8 @@ def write_replacing(folder: Path, name: str, text: str, mode: int = REPORT_MODE)
     at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         temporary = f".{name}.{secrets.token_hex(8)}"
-        _write_new(at, temporary, text.encode("utf-8", "backslashreplace"), mode)
         try:
+            _write_new(at, temporary, text.encode("utf-8", "backslashreplace"), mode)
             os.rename(temporary, name, src_dir_fd=at, dst_dir_fd=at)
         except OSError:
             with contextlib.suppress(OSError):

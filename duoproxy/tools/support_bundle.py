@@ -101,11 +101,15 @@ def write_bundle(target: Path, subject: Subject, report: Report | None, when: st
     except OSError as fault:
         raise SupportFault(f"{target} cannot be written ({fault.strerror}). Name another file with -o.") from None
     names = []
-    with os.fdopen(descriptor, "w+b") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        os.fchmod(file.fileno(), BUNDLE_MODE)
-        for name, octets in _members(subject, report, when):
-            archive.writestr(f"duoauthproxy-support/{name}", octets)
-            names.append(name)
+    try:
+        with os.fdopen(descriptor, "w+b") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            os.fchmod(file.fileno(), BUNDLE_MODE)
+            for name, octets in _members(subject, report, when):
+                archive.writestr(f"duoauthproxy-support/{name}", octets)
+                names.append(name)
+    except OSError as fault:
+        target.unlink(missing_ok=True)  # half a zip helps nobody
+        raise SupportFault(f"{target} cannot be written ({fault.strerror}). Name another file with -o.") from None
     return names
 
 

@@ -46,6 +46,12 @@ def test_a_device_page_says_how_long_to_wait(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
+def test_a_device_page_says_how_often_the_device_tries(device: str) -> None:
+    """Its retries, be it that there is no such setting, or the page of any device, which has both."""
+    assert re.search(r"\b(?:(?:radius_)?retr(?:y|ies)|authservRetry|tries|one try|sends once)\b", text_of(device))
+
+
+@pytest.mark.parametrize("device", DEVICES)
 def test_a_device_page_says_what_was_proven(device: str) -> None:
     """One section at its end, which says what was tried and what not."""
     assert re.findall(r"^## What is (?:not )?proven here$", text_of(device), re.MULTILINE)
