@@ -126,7 +126,8 @@ class LdapLogins(LoginRecord):
         try:
             found = await self._safely(login.request.login_id, self._look_up(login))
             if isinstance(found, _Login):
-                login, outcome = found, await self._safely(login.request.login_id, self._run(found))
+                login = found
+                outcome = await self._safely(login.request.login_id, self._run(login))
             else:
                 outcome = found
         except CancelledError:

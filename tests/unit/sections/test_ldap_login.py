@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import capturedLogs
 
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor, Preauth, PreauthResult
 from duoproxy.errors import AnswerLost, PrimaryUnreachable, ServiceRefused, ServiceUnavailable
@@ -483,7 +484,7 @@ class SlowDuo(FakeSecondFactor):
 
 @pytest.mark.parametrize("stopping", [False, True])
 def test_login_that_is_given_up_is_told(stopping: bool) -> None:
-    """The client goes: the event says so. The proxy stops: busy, with words."""
+    """The client goes: event and log say so, and whom Duo was asking. The proxy stops: busy, with words."""
     door = Door()
     door.logins._second_factor = SlowDuo()
     attempt = FakeAttempt(BindRequest(3, ALICE.encode(), Secret("right")), door.passwords)
@@ -492,7 +493,11 @@ def test_login_that_is_given_up_is_told(stopping: bool) -> None:
     judging.addBoth(ends.append)
     if stopping:
         door.logins.shut_down()
-    judging.cancel()
+    with capturedLogs() as lines:
+        judging.cancel()
+    assert [(line["user"], line["cause"]) for line in lines if "cause" in line] == [
+        ("alice", "shutdown" if stopping else "client-gone")
+    ]
     if stopping:
         assert (ends[0].accepted, ends[0].code) == (False, 51)
     else:
