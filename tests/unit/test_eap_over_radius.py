@@ -72,6 +72,14 @@ def test_length_of_a_packet(attributes: list[Attribute], expected: int):
     assert mtu_bytes(attributes, 1400) == expected
 
 
+@pytest.mark.parametrize("framed", [1496, 1497, 0xFFFFFFFF])
+def test_no_packet_is_longer_than_the_longest_network_takes(framed: int):
+    """A Framed-MTU of 1496 is taken as it is, more for 1496; for 802.11 it is 4 octets less."""
+    wireless = (Type.NAS_PORT_TYPE, number(19))
+    assert mtu_bytes([(Type.FRAMED_MTU, number(framed))], 2000) == 1496
+    assert mtu_bytes([(Type.FRAMED_MTU, number(framed)), wireless], 2000) == 1492
+
+
 def test_prompt_sets_the_timer_of_the_device():
     """Session-Timeout beside EAP-Message is the time for this answer. RFC 3579 §2.3."""
     attributes = challenge_attributes(SendRequest(b"\x01\x02\x00\x05\x06", 60), b"state")
@@ -128,6 +136,11 @@ def test_accept_carries_success_name_and_keys():
 def test_name_of_the_session_is_given_when_it_is_asked_for(value: bytes):
     """EAP-Key-Name in the request asks for it. RFC 7268 §2.2."""
     assert first(accepted([(Type.EAP_KEY_NAME, value)]), Type.EAP_KEY_NAME) == KEYS.session_id
+
+
+def test_longest_name_is_given():
+    """A User-Name has up to 253 octets."""
+    assert first(accepted([], b"a" * 253), Type.USER_NAME) == b"a" * 253
 
 
 @pytest.mark.parametrize("username", [b"", b"a" * 254])
