@@ -113,12 +113,13 @@ class TlsConnection:
 
     def drain(self) -> bytes:
         """Give everything that is to be sent now."""
-        parts: list[bytes] = []
-        while True:
-            try:
-                parts.append(self._connection.bio_read(READ_BYTES))
-            except SSL.WantReadError:
-                return b"".join(parts)
+        drained = b""
+        try:
+            while len(part := self._connection.bio_read(READ_BYTES)) == READ_BYTES:
+                drained += part
+            return drained + part  # less than was asked for: there is no more
+        except SSL.WantReadError:
+            return drained
 
     def export(self, label: bytes, length: int, context: bytes | None) -> bytes:
         """Derive keying material. No context and an empty one are different things in TLS 1.2.
