@@ -26,7 +26,7 @@ from duoproxy.eap.actions import (
 )
 from duoproxy.net.eap_server import SWEEP_S, EapServer
 from duoproxy.net.radius_messages import ReceivedRequest, Reply
-from duoproxy.radius.attributes import AttributeId, Type, all_values, first
+from duoproxy.radius.attributes import AttributeId, Type, all_values, first, vendor_attribute
 from duoproxy.radius.authenticators import MessageAuthenticator
 from duoproxy.radius.hiding import decrypt_salted
 from duoproxy.radius.packet import Attribute, Code, Packet
@@ -38,7 +38,8 @@ from duoproxy.testing import repeatable_random, run_now
 SECRET = b"a long shared secret"
 IDENTITY = b"\2\1\0\7\1al"
 ANSWER = b"\2\2\0\6\x19\0"
-SEND_KEY = AttributeId(311, 16)
+MICROSOFT = 311
+SEND_KEY = AttributeId(MICROSOFT, 16)
 KEYS = SessionKeys(Secret(bytes(32) + b"s" * 32), Secret(bytes(64)), b"\x19session")
 SUCCESS = Succeed(b"\3\2\0\4", KEYS, "alice")
 FAILURE = Fail(b"\4\2\0\4", "unknown ca")
@@ -293,11 +294,23 @@ class EapServerTests(SynchronousTestCase):
         self.assertIn("it carries no EAP-Message, and [eap] takes PEAP with GTC only.", log)
 
     def test_a_credential_beside_eap_is_rejected(self) -> None:
-        """RFC 3579 §3.3: it could be read in two ways."""
-        for number in (Type.USER_PASSWORD, Type.CHAP_PASSWORD, Type.ARAP_PASSWORD):
-            code, attributes = self.reply_to(request((number, b"h" * 16)))
-            self.assertEqual((code, attributes), (Code.ACCESS_REJECT, {Type.EAP_MESSAGE: b"\4\1\0\4"}))
+        """RFC 3579 §3.3: it could be read in two ways. Vendors' attributes that are no credential may stand there."""
+        for other in (
+            (Type.USER_PASSWORD, b"x" * 16),
+            (Type.CHAP_PASSWORD, bytes(17)),
+            (Type.ARAP_PASSWORD, bytes(16)),
+            vendor_attribute(MICROSOFT, 1, bytes(50)),  # MS-CHAP-Response
+            vendor_attribute(MICROSOFT, 25, bytes(50)),  # MS-CHAP2-Response
+        ):
+            self.machine.script = [REQUEST]
+            reply, log = self.ask(request(other))
+            assert reply is not None
+            failure = [(Type.EAP_MESSAGE, b"\4\1\0\4")]
+            self.assertEqual((reply.code, list(reply.attributes_for(request()))), (Code.ACCESS_REJECT, failure), other)
+            self.clock.advance(60)
+            self.assertIn("it carries EAP-Message and another credential beside it", log)
         self.assertEqual(self.machine.fed, [])
+        self.assertEqual(self.reply_to(request(vendor_attribute(9, 1, b"shell")))[0], Code.ACCESS_CHALLENGE)
 
     def test_session_timeout_and_key_name_are_given_where_they_belong(self) -> None:
         """Session-Timeout beside a prompt; EAP-Key-Name to who asks."""
