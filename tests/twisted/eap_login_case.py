@@ -20,7 +20,7 @@ from duoproxy.radius.attributes import AttributeId, Type, all_values, joined, sp
 from duoproxy.radius.hiding import decrypt_salted
 from duoproxy.radius.packet import Attribute, Code, Packet
 from duoproxy.radius.relay import PassThrough
-from duoproxy.sections.eap_login import SAID_BY_EAP, EapLogins, EapLoginSettings
+from duoproxy.sections.eap_login import SAID_BY_EAP, EapLogin, EapLogins, EapLoginSettings
 from duoproxy.sections.login_shell import LoginShellSettings
 from duoproxy.service.log_text import format_line
 from duoproxy.testing import FakePrimary, FakeSecondFactor, make_environment, repeatable_random
@@ -53,6 +53,8 @@ class EapLoginCase(SynchronousTestCase):
         self.identifier = 0
         self.delivered: list[bytes] = []
         self.random_bytes = repeatable_random()
+        self.station = STATION
+        self.begun: list[EapLogin] = []
 
     def begin(
         self,
@@ -77,19 +79,24 @@ class EapLoginCase(SynchronousTestCase):
             section_name="radius_server_eap",
             reactor=self.clock,
             make_machine=lambda now: EapAuthenticator(methods, environment.random_bytes, EapLimits(), now),
-            make_login=self.logins.begin,
+            make_login=self.begin_login,
             random_bytes=environment.random_bytes,
             max_open=10,
             max_fragment_bytes=1024,
         )
         self.server, _ = start_listener(environment, self.eap.handle, state_is_ours=False, transport=self.transport)
 
+    def begin_login(self) -> EapLogin:
+        """Begin a login, and remember it."""
+        self.begun.append(self.logins.begin())
+        return self.begun[-1]
+
     # ── the device ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def send(self, eap: bytes, state: bytes | None, *more: Attribute) -> bytes:
         """Send one request with an identifier and authenticator of its own; give its octets."""
         self.identifier += 1
-        carried: list[Attribute] = [*STATION, *more, *(split_long(Type.EAP_MESSAGE, eap) or [(79, b"")])]
+        carried: list[Attribute] = [*self.station, *more, *(split_long(Type.EAP_MESSAGE, eap) or [(79, b"")])]
         carried += [(int(Type.STATE), state)] if state is not None else []
         octets = request_octets(self.identifier, attributes=carried, password=None, user=b"anonymous")
         self.transport.deliver(octets, DEVICE)

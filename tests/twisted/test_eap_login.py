@@ -189,6 +189,28 @@ class EapLoginTests(EapLoginCase):
             _, log = self.log_in(PASSWORD)
             self.assertIn(expected, log)
         self.assertEqual([query.factor for query in self.duo.asked], [Factor.PUSH])
+        self.station = ((31, b"02-00-00-00-00-02"),)
+        _, log = self.log_in(PASSWORD)
+        self.assertIn("cause=factor-refused", log)
+        self.assertEqual(len(self.duo.asked), 2)
+
+    def test_who_proved_a_password_is_known_by_one_name_however_it_is_spelled(self) -> None:
+        """For the room of the listener: from the second prompt on, and nobody before."""
+        self.begin()
+        for identity, answers in ((b"alice", ["wrong"]), (b"CORP\\Alice", [PASSWORD, ""]), (b"alice@corp", [PASSWORD])):
+            self.log_in(*answers, identity=identity)
+        self.assertEqual([login.proven_user for login in self.begun], ["", "alice", "alice"])
+
+    def test_a_login_takes_as_long_as_its_user(self) -> None:
+        """Seconds in the line of its end: all, and those of the second factor."""
+        self.duo = SlowDuo()
+        self.begin()
+        self.log_in(PASSWORD, "push")
+        self.clock.advance(7)
+        with capturedLogs() as events:
+            self.duo.pending.callback(ALLOWED)
+        log = "".join(map(format_line, events))
+        self.assertIn("duration=7.000s primary=0.000s second_factor=7.000s", log)
 
     def test_names_and_passwords_are_read_in_the_encoding_of_the_section(self) -> None:
         """Latin-1 with pw_codec; what is in no encoding is refused with a remedy."""
