@@ -11,6 +11,9 @@ from collections import OrderedDict
 
 from attrs import frozen
 
+from duoproxy.login.policy import fold_case
+from duoproxy.login.request import LoginRequest
+
 FIRST_WAIT_S = 60.0
 LONGEST_WAIT_S = 15 * 60.0
 MAX_STATIONS = 10_000
@@ -66,3 +69,32 @@ class AutoBackoff:
     def approved(self, station: Station) -> None:
         """Forget the refusals of a station, for somebody is there."""
         self._waits.pop(station, None)
+
+
+@frozen
+class StationBackoff:
+    """What is remembered of one station.
+
+    Attributes:
+        memory: the section's.
+        station: whose.
+    """
+
+    memory: AutoBackoff
+    station: Station
+
+    @classmethod
+    def of(cls, memory: AutoBackoff, request: LoginRequest, calling_station_id: str) -> StationBackoff:
+        """Find the station of a login; `calling_station_id`: what the device says of it, empty when that is nothing."""
+        return cls(memory, Station(request.device, calling_station_id, fold_case(request.duo_username)))
+
+    def wait_s(self, now: float) -> float:
+        """Give the seconds for which the automatic choice asks nobody; 0: it may ask."""
+        return self.memory.wait_s(self.station, now)
+
+    def note(self, now: float, *, approved: bool) -> None:
+        """Note what became of a question (`now`: seconds, monotonic)."""
+        if approved:
+            self.memory.approved(self.station)
+        else:
+            self.memory.refused(self.station, now)

@@ -12,7 +12,7 @@ import enum
 from attrs import evolve, frozen
 
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor, Preauth, PromptOption
-from duoproxy.login.auto_backoff import AutoBackoff, Station
+from duoproxy.login.auto_backoff import StationBackoff
 from duoproxy.login.duo_stage import (
     Choice,
     choose,
@@ -29,7 +29,7 @@ from duoproxy.login.factors import AppendMode, TypedFactor
 from duoproxy.login.outcome import Cause, Outcome, PrimaryQuestion
 from duoproxy.login.parties import LoginTools, PrimaryAuthenticator, SecondFactor, SecondFactorLogin
 from duoproxy.login.password_stage import Checked, PasswordStage, ProvenPassword
-from duoproxy.login.policy import LoginPolicy, fold_case
+from duoproxy.login.policy import LoginPolicy
 from duoproxy.login.prompt import (
     Prompt,
     PromptFormat,
@@ -40,6 +40,7 @@ from duoproxy.login.prompt import (
     parse_word_or_passcode,
 )
 from duoproxy.login.request import Credential, LoginRequest, PasswordProof
+from duoproxy.login.steps import AskStep, EndStep, Step
 from duoproxy.login.texts import NOTICES, Notice
 from duoproxy.secret import Secret
 
@@ -66,31 +67,6 @@ class DialogueOptions:
     same_answer_means_auto: bool = True
     first_answer_is_factor: bool = False
     enroll_as_prompt: bool = False
-
-
-@frozen
-class AskStep:
-    """Show `text` to the user, and bring the answer.
-
-    Attributes:
-        text: what is shown.
-        by_primary: the primary asks, before it has decided: the user has proven nothing yet.
-        wire: for `by_primary`: what the primary's protocol said beside the text.
-    """
-
-    text: str
-    by_primary: bool = False
-    wire: object = None
-
-
-@frozen
-class EndStep:
-    """The login is over. `outcome.user_message` is what the user may be shown, if the protocol can."""
-
-    outcome: Outcome
-
-
-Step = AskStep | EndStep
 
 
 class _Phase(enum.Enum):
@@ -123,8 +99,7 @@ class Dialogue:
         second_factor: SecondFactor,
         tools: LoginTools,
         options: DialogueOptions = DialogueOptions(),
-        backoff: AutoBackoff | None = None,
-        calling_station_id: str = "",
+        backoff: StationBackoff | None = None,
     ) -> None:
         """Prepare; nobody is asked anything yet.
 
@@ -135,8 +110,7 @@ class Dialogue:
             second_factor: proves the second factor.
             tools: clock, events and ledger of the section.
             options: how the section talks with its users.
-            backoff: the section's memory of refused questions; None: the automatic choice always asks.
-            calling_station_id: what the device says of the station; empty when it says nothing.
+            backoff: what is remembered of the user's station; None: the automatic choice always asks.
         """
         self._request = request
         self._policy = policy
@@ -148,7 +122,6 @@ class Dialogue:
         self._tools = tools
         self._options = options
         self._backoff = backoff
-        self._station = Station(request.device, calling_station_id, fold_case(request.duo_username))
         self._phase = _Phase.NEW
         self._proven: ProvenPassword | None = None
         self._asked_at = 0.0
@@ -283,15 +256,16 @@ class Dialogue:
             return self._again(Notice.NO_DEVICE, query, unattended=unattended)
         if query.passcode is not None and not is_sendable(query.passcode):
             return self._again(Notice.WRONG_PASSCODE, _no_factor_entered())
-        held_back = self._held_back() if is_automatic(choice) else None
-        if held_back is not None:
-            return self._again(Notice.BACKED_OFF, held_back, unattended=unattended)
+        wait_s = self._backoff.wait_s(self._tools.clock()) if self._backoff is not None and is_automatic(choice) else 0
+        if wait_s:
+            return self._again(Notice.BACKED_OFF, _held_back(wait_s), unattended=unattended)
         asking = put(query, asked.login, self._tools)
         answer = await or_end(self._policy, asking, asked_before=self._duo_has_judged)
         if isinstance(answer, Outcome):
             return self._end(answer)
         self._duo_has_judged = True
-        self._note_for_backoff(query, answer)
+        if self._backoff is not None and query.factor in (Factor.PUSH, Factor.PHONE):
+            self._backoff.note(self._tools.clock(), approved=answer.allowed)
         return self._judged(asked, query, answer)
 
     def _judged(self, asked: _Asked, query: AuthQuery, answer: AuthAnswer) -> Step:
@@ -306,25 +280,6 @@ class Dialogue:
         if wrong:
             return self._again(Notice.WRONG_PASSCODE, outcome, answer.status_message)
         return self._end(outcome)
-
-    def _held_back(self) -> Outcome | None:
-        if self._backoff is None:
-            return None
-        wait_s = self._backoff.wait_s(self._station, self._tools.clock())
-        if not wait_s:
-            return None
-        detail = (
-            f"The last request of this station was not approved; for {wait_s:.0f} s more the automatic choice asks "
-        )
-        return reject(Cause.BACKED_OFF, detail=detail + "nobody (auto_backoff). A factor that the user types is asked.")
-
-    def _note_for_backoff(self, query: AuthQuery, answer: AuthAnswer) -> None:
-        if self._backoff is None or query.factor not in (Factor.PUSH, Factor.PHONE):
-            return
-        if answer.allowed:
-            self._backoff.approved(self._station)
-        else:
-            self._backoff.refused(self._station, self._tools.clock())
 
     def _again(self, notice: Notice, outcome: Outcome, text: str = "", *, unattended: bool = False) -> Step:
         """Show the prompt once more, behind a notice (or Duo's own `text`); or end with `outcome`."""
@@ -353,6 +308,11 @@ _NOTHING_APPENDED = AppendMode(allow_concat=False)
 
 def _no_factor_entered() -> Outcome:
     return reject(Cause.FACTOR_MISSING, detail="The user entered nothing that Duo could be asked about.")
+
+
+def _held_back(wait_s: float) -> Outcome:
+    detail = f"The last request of this station was not approved; for {wait_s:.0f} s more the automatic choice asks "
+    return reject(Cause.BACKED_OFF, detail=detail + "nobody (auto_backoff). A factor that the user types is asked.")
 
 
 def _described(choice: TypedFactor | PromptOption) -> str:

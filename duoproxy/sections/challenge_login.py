@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, Step
+from duoproxy.login.dialogue import Dialogue, DialogueOptions
 from duoproxy.login.open_questions import account_of
 from duoproxy.login.outcome import Outcome
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
 from duoproxy.login.request import LoginRequest, PasswordProof
+from duoproxy.login.steps import AskStep, Step
 from duoproxy.net import radius_sentences as sentences
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_messages import ReceivedRequest, Reply

@@ -12,12 +12,13 @@ from attrs import evolve, field, frozen
 
 from duoproxy.eap.actions import Accept, Ask, Judgement, Refuse
 from duoproxy.errors import RemoteProtocolError
-from duoproxy.login.auto_backoff import AutoBackoff
-from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, EndStep, Step
+from duoproxy.login.auto_backoff import AutoBackoff, StationBackoff
+from duoproxy.login.dialogue import Dialogue, DialogueOptions
 from duoproxy.login.open_questions import account_of
 from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.parties import PrimaryAuthenticator, SecondFactor
 from duoproxy.login.request import LoginRequest
+from duoproxy.login.steps import AskStep, EndStep, Step
 from duoproxy.net.radius_client import UpstreamReply
 from duoproxy.net.radius_messages import ReceivedRequest
 from duoproxy.radius.attributes import AttributeId, Type, all_values, first
@@ -111,7 +112,8 @@ class EapLogins(LoginShell):
 
     def make_dialogue(self, request: LoginRequest, received: ReceivedRequest) -> Dialogue:
         """Make the dialogue of a login."""
-        station = first(received.packet.attributes, Type.CALLING_STATION_ID) or b""
+        station = (first(received.packet.attributes, Type.CALLING_STATION_ID) or b"").decode("utf-8", "replace")
+        memory = self.eap_settings.backoff
         return Dialogue(
             request,
             self._settings.policy,
@@ -119,8 +121,7 @@ class EapLogins(LoginShell):
             self._second_factor,
             self._tools(request),
             self.eap_settings.dialogue,
-            self.eap_settings.backoff,
-            station.decode("utf-8", "replace"),
+            None if memory is None else StationBackoff.of(memory, request, station),
         )
 
     async def step(self, dialogue: Dialogue, answer: Secret | None, login_id: str) -> Step:

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from duoproxy.config.kinds import SectionName
 from duoproxy.config.option import option, settings
 from duoproxy.config.schema import Finding, Role, SectionSchema
-from duoproxy.login.dialogue import Dialogue, DialogueOptions, EndStep
+from duoproxy.login.dialogue import Dialogue, DialogueOptions
 from duoproxy.login.outcome import Outcome, PrimaryOutcome
 from duoproxy.login.policy import LoginPolicy
 from duoproxy.login.request import LoginRequest
+from duoproxy.login.steps import EndStep
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.radius_messages import ReceivedRequest, Reply
 from duoproxy.radius.relay import PassThrough

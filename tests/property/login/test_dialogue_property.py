@@ -10,8 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Device, Factor, Preauth, PreauthResult, PromptOption
 from duoproxy.errors import AnswerLost, PrimaryUnreachable, ServiceRefused, ServiceUnavailable
-from duoproxy.login.auto_backoff import AutoBackoff
-from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, EndStep, Step
+from duoproxy.login.auto_backoff import AutoBackoff, StationBackoff
+from duoproxy.login.dialogue import Dialogue, DialogueOptions
 from duoproxy.login.events import Stage, StageEvent
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.outcome import Cause, PrimaryOutcome, Verdict
@@ -19,6 +19,7 @@ from duoproxy.login.parties import LoginTools
 from duoproxy.login.policy import Failmode, LoginPolicy, SecondTryLedger
 from duoproxy.login.prompt import PromptFormat
 from duoproxy.login.request import LoginRequest
+from duoproxy.login.steps import AskStep, EndStep, Step
 from duoproxy.secret import Secret
 from duoproxy.testing import make_request, run_now
 
@@ -169,6 +170,7 @@ class DialogueMachine(RuleBasedStateMachine):
         self.field = field.format(password)
         request = make_request("alice", self.field)
         tools = LoginTools(lambda: self.now, self.events.append, self.ledger)
+        self.station = StationBackoff.of(self.backoff, request, "02-00-00-00-00-01")
         self.dialogue = Dialogue(
             request,
             self.policy,
@@ -176,10 +178,9 @@ class DialogueMachine(RuleBasedStateMachine):
             Duo(self.world),
             tools,
             options,
-            self.backoff,
-            "02-00-00-00-00-01",
+            self.station,
         )
-        self._held_back = bool(self.backoff.wait_s(self.dialogue._station, self.now))
+        self._held_back = bool(self.station.wait_s(self.now))
         self._took(run_now(self.dialogue.begin()), "")
 
     @precondition(lambda self: self.dialogue is not None)
@@ -237,7 +238,7 @@ class DialogueMachine(RuleBasedStateMachine):
     def _answer(self, answer: str, service: AuthAnswer | Exception) -> None:
         assert self.dialogue is not None
         self.world.next = service
-        self._held_back = bool(self.backoff.wait_s(self.dialogue._station, self.now))
+        self._held_back = bool(self.station.wait_s(self.now))
         self._took(run_now(self.dialogue.answer(Secret(answer))), answer)
 
     _asked_before: int = 0

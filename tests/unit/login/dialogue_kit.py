@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Preauth
-from duoproxy.login.auto_backoff import AutoBackoff
-from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, EndStep, Step
+from duoproxy.login.auto_backoff import AutoBackoff, StationBackoff
+from duoproxy.login.dialogue import Dialogue, DialogueOptions
 from duoproxy.login.events import StageEvent
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.outcome import Outcome
 from duoproxy.login.parties import LoginTools
 from duoproxy.login.policy import LoginPolicy, SecondTryLedger
+from duoproxy.login.steps import AskStep, EndStep, Step
 from duoproxy.secret import Secret
 from duoproxy.testing import ALLOWED, FakePrimary, make_request, run_now
 from tests.unit.login.kit import AUTH, PASSWORD
@@ -73,9 +74,8 @@ class Talk:
         """Begin a login with what stands in the password field."""
         tools = LoginTools(lambda: self.now, self.events.append, self.second_tries)
         request = make_request(username, field_text)
-        self.dialogue = Dialogue(
-            request, self.policy, self.primary, self.duo, tools, self.options, self.backoff, station
-        )
+        backoff = StationBackoff.of(self.backoff, request, station) if self.backoff is not None else None
+        self.dialogue = Dialogue(request, self.policy, self.primary, self.duo, tools, self.options, backoff)
         return run_now(self.dialogue.begin())
 
     def answer(self, text: str | bytes) -> Step:

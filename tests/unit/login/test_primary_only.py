@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from duoproxy.errors import ServiceUnavailable
-from duoproxy.login.dialogue import Dialogue, DialogueOptions, EndStep
+from duoproxy.login.dialogue import Dialogue, DialogueOptions
 from duoproxy.login.events import Stage, StageEvent
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.flow import run_login
 from duoproxy.login.outcome import Cause, Outcome, Verdict
 from duoproxy.login.parties import LoginTools
 from duoproxy.login.policy import Failmode, LoginPolicy, SecondTryLedger
+from duoproxy.login.steps import EndStep
 from duoproxy.testing import FakePrimary, FakeSecondFactor, make_request, run_now
 
 PASSWORD = "correct horse"

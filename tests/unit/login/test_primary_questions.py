@@ -8,7 +8,7 @@ import pytest
 from attrs import define, field
 
 from duoproxy.errors import PrimaryUnreachable
-from duoproxy.login.dialogue import AskStep, Dialogue, DialogueOptions, EndStep, Step
+from duoproxy.login.dialogue import Dialogue, DialogueOptions
 from duoproxy.login.events import Stage, StageEvent
 from duoproxy.login.factors import AppendMode
 from duoproxy.login.flow import run_login
@@ -17,6 +17,7 @@ from duoproxy.login.parties import LoginTools
 from duoproxy.login.password_stage import MAX_PRIMARY_QUESTIONS
 from duoproxy.login.policy import Failmode, LoginPolicy, PrimaryDown, SecondTryLedger
 from duoproxy.login.request import LoginRequest, PasswordProof
+from duoproxy.login.steps import AskStep, EndStep, Step
 from duoproxy.secret import Secret
 from duoproxy.testing import FakeSecondFactor, make_request, run_now
 
