@@ -41,6 +41,7 @@ class Rooms:
         modules: further modules.
         authorize: what is done with each request, in place of `files` and `pap`.
         authenticate: further `Auth-Type`s.
+        post_proxy: what is done with each reply of a home server.
         proxying: home servers; empty: requests are answered here.
         status_server: whether Status-Server is answered.
     """
@@ -48,6 +49,7 @@ class Rooms:
     modules: str = ""
     authorize: str = "files\n\tpap"
     authenticate: str = ""
+    post_proxy: str = ""
     proxying: str = ""
     status_server: bool = False
 
@@ -168,6 +170,9 @@ authenticate {{
 		handled
 	}}
 {rooms.authenticate}
+}}
+post-proxy {{
+	{rooms.post_proxy}
 }}
 }}
 """
