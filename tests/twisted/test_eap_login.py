@@ -12,6 +12,7 @@ from twisted.logger import capturedLogs
 from duoproxy.duoapi.messages import Factor
 from duoproxy.errors import PrimaryUnreachable, ServiceUnavailable
 from duoproxy.login.auto_backoff import AutoBackoff
+from duoproxy.login.dialogue import DialogueOptions
 from duoproxy.login.open_questions import MAX_QUESTIONS_OF_USER
 from duoproxy.login.outcome import PrimaryOutcome, PrimaryQuestion
 from duoproxy.login.policy import Failmode
@@ -199,7 +200,9 @@ class EapLoginTests(EapLoginCase):
         self.begin()
         for identity, answers in ((b"alice", ["wrong"]), (b"CORP\\Alice", [PASSWORD, ""]), (b"alice@corp", [PASSWORD])):
             self.log_in(*answers, identity=identity)
-        self.assertEqual([login.proven_user for login in self.begun], ["", "alice", "alice"])
+        self.begin(dialogue=DialogueOptions(factor_prompt=False))
+        self.log_in(PASSWORD, identity=b"bob")
+        self.assertEqual([login.proven_user for login in self.begun], ["", "alice", "alice", "bob"])
 
     def test_a_login_takes_as_long_as_its_user(self) -> None:
         """Seconds in the line of its end: all, and those of the second factor."""
