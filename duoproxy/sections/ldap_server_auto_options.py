@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -225,11 +226,11 @@ def ldap_advice(server: LdapServerSettings) -> Iterable[Finding]:
         what = f"for {server.join_binds_s:g} s after each approval, a password is enough for one more login"
         yield ("join_binds_s", what, "Write 10 or less")
     files = certificate_files(server)
-    if files is None:
+    if files is not None:
+        yield from certificate_advice("ssl_cert_path", *files)
+    elif not server.interface or not ipaddress.ip_address(server.interface).is_loopback:
         what = "without it clients can only send passwords readable"
         yield ("ssl_cert_path", what, "Give ssl_cert_path and ssl_key_path, and let clients use LDAPS or StartTLS")
-    else:
-        yield from certificate_advice("ssl_cert_path", *files)
     yield from version_advice(server)
 
 

@@ -58,14 +58,16 @@ def test_the_sandbox_of_this_repository_is_a_good_file(folder: Path) -> None:
     configuration = load_configuration(path, load_registry().catalogue)
     assert [str(problem) for problem in configuration.warnings] == []
     servers = {server.name: server for server in configuration.servers}
-    assert list(servers) == ["sandbox_duo", "radius_server_auto", "sandbox_directory", "radius_server_auto2"]
+    by_name = ["sandbox_duo", "radius_server_auto", "sandbox_directory", "radius_server_auto2", "ldap_server_auto"]
+    assert list(servers) == by_name
     sandbox = servers["sandbox_duo"]
-    for radius in (servers["radius_server_auto"], servers["radius_server_auto2"]):
-        assert radius.settings.http_ca_certs_file == sandbox.settings.ca_file
-        assert (radius.settings.ikey, radius.settings.skey) == (sandbox.settings.ikey, sandbox.settings.skey)
-        assert radius.settings.api_host == f"localhost:{sandbox.settings.port}"
-        assert radius.settings.interface == "127.0.0.1"
-    assert [server.client for server in configuration.servers] == [None, "sandbox_users", None, "ad_client"]
+    for server in (servers["radius_server_auto"], servers["radius_server_auto2"], servers["ldap_server_auto"]):
+        assert server.settings.http_ca_certs_file == sandbox.settings.ca_file
+        assert (server.settings.ikey, server.settings.skey) == (sandbox.settings.ikey, sandbox.settings.skey)
+        assert server.settings.api_host == f"localhost:{sandbox.settings.port}"
+        assert server.settings.interface == "127.0.0.1"
+    clients = [server.client for server in configuration.servers]
+    assert clients == [None, "sandbox_users", None, "ad_client", "ad_client"]
 
 
 def test_the_two_directories_of_this_repository_fit_together(folder: Path) -> None:

@@ -63,6 +63,12 @@ def test_plain_ldap_has_a_warning(tmp_path: Path) -> None:
     assert ldap_listens_on(settings(write(tmp_path))) == [("tcp", "", 389)]
 
 
+@pytest.mark.parametrize(("interface", "warned"), [("127.0.0.1", False), ("::1", False), ("10.1.2.3", True)])
+def test_plain_ldap_on_this_machine_alone_has_none(tmp_path: Path, interface: str, warned: bool) -> None:
+    """On loopback there is no network that passwords would cross."""
+    assert bool(problems(write(tmp_path, EXPLICIT, f"interface={interface}"))) is warned
+
+
 def test_with_a_certificate_there_is_nothing_to_say(tmp_path: Path) -> None:
     """LDAPS listens on 636 of itself."""
     path = write(tmp_path, EXPLICIT, *TLS)
