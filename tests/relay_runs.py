@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-from duoproxy.ldap.framing import FramingError, MessageFramer
+from duoproxy.ldap.framing import MessageFramer
 from duoproxy.ldap.relay import Relay
 from duoproxy.ldap.relay_actions import Action, BeginTls, ToClient, ToServer
 from duoproxy.ldap.relay_policy import RelayPolicy
@@ -35,10 +35,7 @@ def bound_relay() -> Relay:
 def one_by_one(relay: Relay, stream: bytes, take: Take) -> list[object]:
     """What the machine says when it sees each message by itself, and how the stream breaks."""
     said: list[object] = []
-    try:
-        found, broken = MessageFramer(LIMIT).feed(stream), ""
-    except FramingError as fault:
-        found, broken = list(fault.messages), str(fault)
+    found, broken = MessageFramer(LIMIT).split(stream)
     for octets in found:
         actions = take(relay, octets)
         said += actions
@@ -56,10 +53,7 @@ def in_runs(relay: Relay, stream: bytes, cuts: list[int], pass_on: Pass, take: T
         data = framer.gather(stream[begin:end])
         passed = pass_on(relay, data, LIMIT)
         said.append(made(data[:passed]))
-        try:
-            found, broken = framer.feed(data[passed:]) if passed < len(data) else [], ""
-        except FramingError as fault:
-            found, broken = list(fault.messages), str(fault)
+        found, broken = framer.split(data[passed:]) if passed < len(data) else ((), "")
         for octets in found:
             actions = take(relay, octets)
             said += actions

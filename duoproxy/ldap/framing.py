@@ -92,6 +92,17 @@ class MessageFramer:
             self._keep(data[kept_from:])
         return messages
 
+    def split(self, data: bytes) -> tuple[Sequence[bytes], str]:
+        """Do as `feed`, for whoever does what is whole before the stream ends.
+
+        Returns:
+            the messages that are now whole, and what broke the stream behind them; empty while it is good.
+        """
+        try:
+            return self.feed(data), ""
+        except FramingError as fault:
+            return fault.messages, str(fault)
+
     def gather(self, data: bytes) -> bytes:
         """Put octets behind those of the unfinished message that are kept, and give all of them once it is whole.
 

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from duoproxy.errors import PrimaryUnreachable, RemoteProtocolError
-from duoproxy.ldap.framing import FramingError, MessageFramer
+from duoproxy.ldap.framing import MessageFramer
 from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.relay import Relay
 from duoproxy.ldap.relay_actions import (
@@ -153,17 +153,15 @@ class LdapClient(Protocol):
         if passed:
             self._times.active_at, self._times.partial_at = now, None
             self._far_side.send(data[:passed])
+            if passed == len(data):
+                return
             data = data[passed:]
         if data:
             self._look_at(data)
         self._times.note_partial(now, is_partial=self._framer.pending_bytes > 0)
 
     def _look_at(self, data: bytes) -> None:
-        broken = ""
-        try:
-            messages = self._framer.feed(data)
-        except FramingError as fault:
-            messages, broken = list(fault.messages), str(fault)
+        messages, broken = self._framer.split(data)
         if messages:
             self._times.active_at, self._times.partial_at = self._service.reactor.seconds(), None
         actions: list[Action] = []
@@ -218,7 +216,7 @@ class LdapClient(Protocol):
 
     def _write(self, octets: bytes) -> None:
         if not self._is_gone:
-            write_promptly(self._tcp, octets)
+            write_promptly(self.transport, octets)
 
     def _judge(self, action: JudgeBind) -> None:
         login = Deferred.fromCoroutine(self._log_in(BindAttempt(self, action)))
@@ -341,11 +339,7 @@ class LdapClient(Protocol):
             self._look_at_answers(data)
 
     def _look_at_answers(self, data: bytes) -> None:
-        broken = ""
-        try:
-            messages = self._server_framer.feed(data)
-        except FramingError as fault:
-            messages, broken = list(fault.messages), str(fault)
+        messages, broken = self._server_framer.split(data)
         actions: list[Action] = []
         for octets in messages:
             actions += self._relay.from_server(octets)

@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from duoproxy.errors import ListenError, RemoteProtocolError
 from duoproxy.ldap.ber import fault
-from duoproxy.ldap.framing import FramingError, MessageFramer, MessageHead, peek_message
+from duoproxy.ldap.framing import MessageFramer, MessageHead, peek_message
 from duoproxy.ldap.messages import (
     FINAL_RESPONSE,
     START_TLS,
@@ -88,15 +88,11 @@ class DirectoryConnection(Protocol):
         """Answer the requests that are whole."""
         if self._idle_timer.active():
             self._idle_timer.reset(IDLE_CONNECTION_S)
-        try:
-            messages = self._framer.feed(data)
-        except FramingError as fault:
-            for octets in fault.messages:
-                self._take(octets)
-            self._end(str(fault))
-            return
+        messages, broken = self._framer.split(data)
         for octets in messages:
             self._take(octets)
+        if broken:
+            self._end(broken)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget it."""

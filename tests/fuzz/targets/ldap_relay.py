@@ -5,8 +5,10 @@ Each message of the stream goes in on the side that could have sent it. Whoever 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from duoproxy.errors import RemoteProtocolError
-from duoproxy.ldap.framing import FramingError, MessageFramer, peek_message
+from duoproxy.ldap.framing import MessageFramer, peek_message
 from duoproxy.ldap.messages import Request, read_abandoned, read_bind, write_simple_bind
 from duoproxy.ldap.relay import Relay
 from duoproxy.ldap.relay_actions import Action, BindAnswered, JudgeBind, ToServer
@@ -44,12 +46,8 @@ def target(data: bytes) -> None:
             _judge(ledger, ledger.server_says(octets))
 
 
-def _messages(stream: bytes) -> list[bytes]:
-    framer = MessageFramer(LIMIT)
-    try:
-        return framer.feed(stream)
-    except FramingError as fault:
-        return list(fault.messages)
+def _messages(stream: bytes) -> Sequence[bytes]:
+    return MessageFramer(LIMIT).split(stream)[0]
 
 
 def _judge(ledger: RelayLedger, actions: list[Action]) -> None:

@@ -111,6 +111,15 @@ def test_messages_before_a_fault_are_not_lost():
     assert refused.value.messages == (BIND, UNBIND)
 
 
+def test_split_gives_what_is_whole_and_what_broke_the_stream():
+    """Whoever does what is whole before it ends the stream needs both."""
+    framer = MessageFramer(LIMIT)
+    assert framer.split(BIND + UNBIND[:3]) == ([BIND], "")
+    messages, broken = framer.split(UNBIND[3:] + b"\x16\x03")
+    assert list(messages) == [UNBIND]
+    assert "looks like TLS" in broken
+
+
 def test_stream_stays_faulty():
     """After a fault nothing more is read: where the next message would begin is not known."""
     framer = MessageFramer(LIMIT)
