@@ -18,22 +18,14 @@ from twisted.internet.tcp import Connection
 def write_promptly(transport: Any, octets: bytes) -> None:
     """Write octets as `transport.write` does, over TCP without TLS at once as far as the socket takes them."""
     if octets and isinstance(transport, Connection) and _is_idle(transport):
-        taken = _offer(transport, octets)
+        try:
+            taken = transport.socket.send(octets)  # straight to it: the layers between cost as much as the rest of this
+        except OSError:
+            taken = 0
         if taken == len(octets):
             return
-        octets = octets[taken:] if taken else octets
+        octets = octets[taken:]
     transport.write(octets)  # which also finds out about a connection that is lost
-
-
-def _offer(transport: Any, octets: bytes) -> int:
-    """Write until the socket takes no more; give how many octets it took."""
-    view, taken = memoryview(octets), 0
-    while taken < len(octets):
-        more = transport.writeSomeData(view[taken:])
-        if not isinstance(more, int) or more <= 0:
-            break
-        taken += more
-    return taken
 
 
 def _is_idle(transport: Any) -> bool:
