@@ -144,7 +144,7 @@ class Requests:
             octets: of the directory, from the begin of a message on.
             max_message_bytes: a longer message ends the run.
         """
-        at, end = 0, len(octets)
+        at, end, tag_before = 0, len(octets), 0
         while at < end:
             message = _peek(octets, at, end)
             if message is None:
@@ -158,11 +158,12 @@ class Requests:
                 del self.in_flight[message_id], self.upstream_ids[message_id]
                 at = behind
             elif tag in _SEARCH_PARTS and request == Request.SEARCH:
-                at = _skip_alike(octets, at, behind, max_message_bytes)
+                at = _skip_alike(octets, at, behind, max_message_bytes) if tag == tag_before else behind
             elif tag == Response.INTERMEDIATE:
                 at = behind
             else:
                 break
+            tag_before = tag
         return at
 
 

@@ -262,7 +262,7 @@ class LdapConnection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Cut into messages, and give each to its request."""
-        if self._is_broken():
+        if self._fault is not None:
             return
         if self._take_raw is not None:
             self._take_raw(data)

@@ -48,6 +48,7 @@ class FarSide:
     Attributes:
         reading: whether the directory is read.
         server: which server it is; empty while there is none.
+        server_data: takes what the directory sent (`RelayReceiver`): the owner, with nobody in between.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class FarSide:
         self._open_relay = open_relay
         self._open_limit_s = open_limit_s
         self._owner = owner
+        self.server_data = owner.server_data
         self._client_reading = client_reading
         self._connection: RelayConnection | None = None
         self._opening: Deferred[None] | None = None
@@ -144,10 +146,6 @@ class FarSide:
     def _forget_queue(self) -> None:
         self._queue, self._queued_bytes = [], 0
         self._client_reading.go_on(_OPENING)
-
-    def server_data(self, data: bytes) -> None:
-        """Source: `RelayReceiver`."""
-        self._owner.server_data(data)
 
     def server_gone(self, why: str) -> None:
         """Source: `RelayReceiver`."""

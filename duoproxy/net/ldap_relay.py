@@ -41,14 +41,11 @@ class RelayConnection:
         self.server = connection.peer
         self._reactor = reactor
         self._connection = connection
+        self._transport = cast(Any, connection.transport)
         self._receiver: RelayReceiver | None = None
         self._gone = False
         connection.hand_over(self._take)
         connection.gone.addCallback(lambda _: self._end())
-
-    @property
-    def _transport(self) -> Any:
-        return cast(Any, self._connection.transport)
 
     def begin(self, receiver: RelayReceiver, paused_by: IPushProducer) -> None:
         """Begin to relay.
