@@ -17,6 +17,7 @@ from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupErro
 from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.python.failure import Failure
 
 from duoproxy.duoapi import sentences
 from duoproxy.duoapi.sentences import Clauses
@@ -26,7 +27,7 @@ from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.duo_channel import Channel, NotSent
 from duoproxy.net.duo_link import Link
 from duoproxy.net.http_connect import TunnelEndpoint, TunnelRefused
-from duoproxy.net.remembered_address import RememberedEndpoint, lacking_here
+from duoproxy.net.remembered_address import SEARCH_S, RememberedEndpoint, lacking_here
 from duoproxy.net.tls import CertificateRefused, StrictClientTls, TrustRoots
 from duoproxy.net.tls_sessions import TlsSessions
 
@@ -127,7 +128,7 @@ class DuoConnections:
         links = Factory.forProtocol(Link)
         links.noisy = False
         self._factory = TLSMemoryBIOFactory(tls, True, links, clock=reactor)
-        self._address = RememberedEndpoint(reactor, *(route.proxy or (route.host, route.port)))
+        self._address = RememberedEndpoint(reactor, *(route.proxy or (route.host, route.port)), awaits_proof=True)
         self._endpoint = self._route_endpoint()
         self._limit = limit
         limit.join(self)
@@ -206,25 +207,39 @@ class DuoConnections:
 
     async def _open(self, limit_s: float) -> Link:
         remembered = self._address.is_remembering or not self._sessions.is_empty
-        attempt = self._endpoint.connect(self._factory).addCallback(_handshake)
+        attempt = self._endpoint.connect(self._factory).addCallback(self._handshake)
         try:
             return await within(self._reactor, limit_s, attempt)
         except CancelledError:
             raise
         except Expired:
-            self._forget()
+            self._sessions.forget()
             raise NotSent(sentences.connect_timeout(limit_s, self._route.port), again=False) from None
         except Exception as fault:
             lacking = lacking_here(fault)
             if lacking is not None:
                 raise LackingHere(os.strerror(lacking)) from fault
-            self._forget()
+            self._sessions.forget()
             raise self._not_connected(fault, remembered) from fault
 
-    def _forget(self) -> None:
-        """Find the host, and have it prove its name, anew."""
-        self._address.forget()
-        self._sessions.forget()
+    def _handshake(self, tls: IProtocol) -> Deferred[Link]:
+        """Wait until the other side has proven who it is, and note where it was."""
+        link = cast(Link, cast(Any, tls).wrappedProtocol)
+
+        def proven(_: None) -> Link:
+            self._address.proven(link.peer_host)
+            return link
+
+        def not_proven(fault: Failure) -> Failure:
+            somebody_else = fault.check(CertificateRefused) is not None
+            self._address.not_proven(link.peer_host, by_somebody_else=somebody_else)
+            return fault
+
+        ready = link.ready.addCallbacks(proven, not_proven)
+        if not self._address.is_known(link.peer_host):
+            # There is another address to go to, if names led to somebody who says nothing.
+            ready.addTimeout(SEARCH_S, self._reactor)
+        return ready
 
     def _route_endpoint(self) -> IStreamClientEndpoint:
         route = self._route
@@ -236,6 +251,7 @@ class DuoConnections:
             clauses = sentences.untrusted_certificate(fault.issuer, fault.reason)
             return NotSent(clauses, again=remembered, certificate=True)
         if isinstance(fault, TunnelRefused):
+            self._address.doubt()
             return NotSent(sentences.proxy_refused(self._proxy_name(), str(fault)), again=remembered)
         if isinstance(fault, SSL.Error):
             return NotSent(sentences.tls_failure(_openssl_words(fault)), again=remembered)
@@ -264,12 +280,6 @@ class DuoConnections:
         for link in links:
             link.abort()
         await DeferredList([link.gone for link in links])
-
-
-def _handshake(tls: IProtocol) -> Deferred[Link]:
-    """Wait until the other side has proven who it is."""
-    link = cast(Link, cast(Any, tls).wrappedProtocol)
-    return link.ready.addCallback(lambda _: link)
 
 
 def _system_words(fault: Exception) -> str:

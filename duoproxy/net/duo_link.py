@@ -40,6 +40,11 @@ class Link(Protocol):
         return not self.is_open or bool(tls.disconnecting) or bool(tls.transport.disconnecting)
 
     @property
+    def peer_host(self) -> str:
+        """The address of the other side; empty while there is no connection."""
+        return str(cast(Any, self.transport).getPeer().host) if self.transport is not None else ""
+
+    @property
     def tls_connection(self) -> SSL.Connection:
         """The connection as OpenSSL has it, while it is there."""
         return cast(SSL.Connection, cast(Any, self.transport).getHandle())

@@ -2,16 +2,18 @@
 
 Owns how long an address is good. A look-up takes a thread, and the search for an address that answers makes several
 objects for each connection; hundreds of new connections a second cannot afford either. Who answers there is proven by
-TLS, on each connection, so an address that is out of date costs time and nothing else.
+TLS, on each connection, so an address that is out of date costs time and nothing else. So it is kept, however old,
+while names cannot be looked up, are not answered, or lead to somebody else: whoever can silence or poison the DNS must
+not make an outage of the service.
 """
 
 from __future__ import annotations
 
 import errno
 import socket
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError, ConnectingCancelledError, DNSLookupError, NoProtocol
 from twisted.internet.interfaces import IConnector, IProtocol, IProtocolFactory, IStreamClientEndpoint
@@ -25,6 +27,8 @@ LOOK_UP_S: Final = 5.0
 """How long others use the old address while one connection looks up the new one."""
 ANSWER_S: Final = 3.0
 """How long a remembered address may take to accept a connection, before another one is looked for."""
+SEARCH_S: Final = 3.0
+"""How long a look-up, and a connection to what it finds, may take before the address that is known is used again."""
 
 LACKING_HERE: Final = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.EADDRINUSE}
@@ -58,17 +62,19 @@ def _lacking_for_look_up() -> int | None:
 class RememberedEndpoint:
     """Connects to a host: at the address that worked a moment ago, else as `HostnameEndpoint` does."""
 
-    def __init__(self, reactor: Any, host: str, port: int) -> None:
+    def __init__(self, reactor: Any, host: str, port: int, *, awaits_proof: bool = False) -> None:
         """Prepare; nothing is looked up yet.
 
         Args:
             reactor: gives time, TCP and name resolution.
             host: name or address.
             port: TCP port.
+            awaits_proof: an address is remembered when it is `proven`, and not as soon as somebody answers there.
         """
         self._reactor = reactor
         self._host = host
         self._port = port
+        self._awaits_proof = awaits_proof
         self._address: str | None = None
         self._good_until = 0.0
 
@@ -81,20 +87,44 @@ class RememberedEndpoint:
             return self._go(address, protocolFactory).addErrback(self._look_further, protocolFactory)
         # This one asks for the address; whoever comes meanwhile uses the one that is known.
         self._good_until = now_s + LOOK_UP_S
-        return self._search(protocolFactory).addErrback(self._without_name, address, protocolFactory)
+        search = self._search(protocolFactory).addTimeout(SEARCH_S, self._reactor, _took_too_long)
+        return search.addErrback(self._go_back, address, protocolFactory)
 
     @property
     def is_remembering(self) -> bool:
-        """Whether there is an address that the next connection goes to, without a look-up."""
+        """Whether there is an address that a connection can go to without a look-up."""
         return self._address is not None
 
-    def forget(self) -> None:
-        """Look the host up before the next connection: it was not found where it was before."""
-        self._address = None
+    def is_known(self, address: str) -> bool:
+        """Whether no other address is better: it is the remembered one, there is none, or it is not known (empty)."""
+        return self._address is None or not address or address == self._address
+
+    def proven(self, address: str) -> None:
+        """Note that the host has proven its name at an address: connections go there from now on."""
+        if address != self._address:
+            self._keep(address)
+
+    def not_proven(self, address: str, *, by_somebody_else: bool) -> None:
+        """Note that nobody proved the host's name at an address; where names lead astray, the remembered one serves.
+
+        Args:
+            address: where.
+            by_somebody_else: another host answers there.
+        """
+        if not self.is_known(address):
+            self._good_until = self._reactor.seconds() + REMEMBERED_S
+        elif by_somebody_else:
+            self._address = None
+        else:
+            self.doubt()
+
+    def doubt(self) -> None:
+        """Look the host up for the next connection: it was not found where it was before."""
+        self._good_until = 0.0
 
     def _search(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
         endpoint = HostnameEndpoint(self._reactor, self._host, self._port)
-        return endpoint.connect(factory).addCallback(self._remember)
+        return endpoint.connect(factory).addCallback(self._found)
 
     def _go(self, address: str, factory: IProtocolFactory) -> Deferred[IProtocol]:
         attempt = _Attempt(factory)
@@ -103,19 +133,39 @@ class RememberedEndpoint:
 
     def _look_further(self, fault: Failure, factory: IProtocolFactory) -> Deferred[IProtocol]:
         """Go the long way when nobody answers at the address any more; not when it is we who cannot connect."""
-        if fault.check(ConnectingCancelledError) or getattr(fault.value, "osError", None) in LACKING_HERE:
+        if _is_ours(fault):
             return fail(fault)
-        self.forget()
+        self.doubt()
         return self._search(factory).addErrback(lambda later: fault if later.check(DNSLookupError) else later)
 
-    def _without_name(self, fault: Failure, address: str, factory: IProtocolFactory) -> Deferred[IProtocol]:
-        """Keep the last good address while names cannot be looked up."""
-        return self._go(address, factory) if fault.check(DNSLookupError) else fail(fault)
+    def _go_back(self, fault: Failure, address: str, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        """Keep the last good address while names cannot be looked up, or lead to where nobody answers."""
+        if _is_ours(fault):
+            return fail(fault)
+        if fault.check(TimeoutError):
+            # The look-up may have its thread for long: the next one is not made at once.
+            self._good_until = self._reactor.seconds() + REMEMBERED_S
+        return self._go(address, factory)
 
-    def _remember(self, protocol: IProtocol) -> IProtocol:
-        self._address = cast(Any, protocol).transport.getPeer().host
-        self._good_until = self._reactor.seconds() + REMEMBERED_S
+    def _found(self, protocol: IProtocol) -> IProtocol:
+        address = cast(Any, protocol).transport.getPeer().host
+        if not self._awaits_proof or address == self._address:
+            self._keep(address)
         return protocol
+
+    def _keep(self, address: str) -> None:
+        self._address = address
+        self._good_until = self._reactor.seconds() + REMEMBERED_S
+
+
+def _took_too_long(result: object, limit_s: float) -> NoReturn:
+    raise TimeoutError(f"no connection within {limit_s:g} s")
+
+
+def _is_ours(fault: Failure) -> bool:
+    """Whether it was given up by us, or lacked something here."""
+    number = getattr(fault.value, "osError", None)
+    return fault.check(CancelledError, ConnectingCancelledError) is not None or number in LACKING_HERE
 
 
 class _Attempt(ClientFactory[Any]):

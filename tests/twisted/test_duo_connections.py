@@ -6,14 +6,15 @@ import errno
 import json
 import os
 import time
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from cryptography import x509
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectError, DNSLookupError
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -25,6 +26,7 @@ from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.duo_connections import split_api_host
 from duoproxy.net.plain_http import MAX_BODY_BYTES
+from duoproxy.net.remembered_address import REMEMBERED_S
 from duoproxy.net.tls import StrictClientTls
 from tests.twisted.duo_case import AUTHORITY, PREAUTH, PUSH, SHORT_S, ClientCase, usual
 from tests.twisted.https_stand_in import (
@@ -39,6 +41,8 @@ from tests.twisted.https_stand_in import (
     http,
     ok,
 )
+
+ELSEWHERE = "127.0.0.9"
 
 
 class ConnectionRuleTests(ClientCase):
@@ -395,6 +399,36 @@ class NewConnectionTests(ClientCase):
         self.assertIn("its certificate is refused", text)
         self.assertEqual((self.server.received_octets, len(self.server.connections)), (octets, 3))
 
+    async def _led_astray(self, answers: Any) -> None:
+        """The name is looked up, and leads to another machine; the login goes where Duo was proven a minute ago."""
+        client = await self._first()
+        elsewhere: Any = reactor.listenTCP(0, answers, interface=ELSEWHERE)
+        self.addCleanup(elsewhere.stopListening)
+        endpoint = TCP4ClientEndpoint(reactor, ELSEWHERE, elsewhere.getHost().port)
+        self.reactor.shift_s += REMEMBERED_S + 1
+        with (
+            mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", return_value=endpoint) as look_up,
+            mock.patch("duoproxy.net.duo_connections.SEARCH_S", SHORT_S),
+        ):
+            self.assertEqual((await client.begin_login().preauth("bob", None)).result, PreauthResult.AUTH)
+            look_up.assert_called_once()
+        self.assertEqual(self.server.paths, ["/auth/v2/preauth"] * 2)
+
+    async def test_name_that_leads_to_another_certificate_is_no_outage(self) -> None:
+        """Whoever poisons the DNS gets no octet, and makes nobody's failmode decide."""
+        somebody = StandIn(usual)
+        options = Authority("Gateway CA").server_options(x509.DNSName("localhost"))
+        await self._led_astray(TLSMemoryBIOFactory(options, False, somebody, clock=reactor))
+        self.assertEqual(somebody.received_octets, 0)
+
+    async def test_name_that_leads_to_who_says_nothing_is_no_outage(self) -> None:
+        """The handshake there gets a part of the time, and the known address the rest."""
+        await self._led_astray(Factory.forProtocol(Protocol))
+
+    async def test_name_that_leads_to_who_hangs_up_is_no_outage(self) -> None:
+        """No TLS, or none that comes to an end, proves nothing either."""
+        await self._led_astray(Factory.forProtocol(_HangsUp))
+
     async def test_host_with_new_keys_for_its_tickets_is_asked(self) -> None:
         """A session that the host does not know any more costs a full handshake, and no login."""
         client = await self._first()
@@ -415,6 +449,11 @@ class NewConnectionTests(ClientCase):
         port.factory = Once()
         await client.begin_login().authenticate(PUSH)
         self.assertEqual(self.server.paths, ["/auth/v2/preauth", "/auth/v2/auth"])
+
+
+class _HangsUp(Protocol):
+    def connectionMade(self) -> None:
+        cast(Any, self.transport).loseConnection()
 
 
 class _Greeter(ApiProtocol):

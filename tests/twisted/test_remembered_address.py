@@ -18,7 +18,7 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from duoproxy.net.remembered_address import ANSWER_S, LOOK_UP_S, REMEMBERED_S, RememberedEndpoint
+from duoproxy.net.remembered_address import ANSWER_S, LOOK_UP_S, REMEMBERED_S, SEARCH_S, RememberedEndpoint
 
 FIRST, SECOND = "192.0.2.1", "192.0.2.2"
 
@@ -78,11 +78,13 @@ class RememberedEndpointTests(SynchronousTestCase):
         self._connect()
         self.assertEqual(self._attempts()[-1], (SECOND, 443))
 
-    def test_look_up_that_never_ends_is_made_again(self) -> None:
+    def test_look_up_that_was_given_up_is_made_again(self) -> None:
         """Whoever looked up may have given up."""
         self._known()
         self.reactor.advance(REMEMBERED_S)
-        self._connect()
+        given_up = self._connect()
+        given_up.cancel()
+        self.failureResultOf(given_up, ConnectingCancelledError, CancelledError)
         self.reactor.advance(LOOK_UP_S)
         self._connect()
         self.assertEqual(len(self.searches), 3)
@@ -125,12 +127,61 @@ class RememberedEndpointTests(SynchronousTestCase):
         self.searches[-1][1].errback(DNSLookupError())
         self.failureResultOf(second, ConnectionRefusedError)
 
-    def test_forgotten_address_is_looked_up(self) -> None:
-        """Whoever answered there was somebody else."""
+    def test_address_of_somebody_else_is_forgotten(self) -> None:
+        """The host may have moved: it is looked up."""
         self._known()
-        self.endpoint.forget()
+        self.endpoint.not_proven(FIRST, by_somebody_else=True)
         self._connect()
         self.assertEqual((self._attempts(), len(self.searches)), ([], 2))
+        self.assertFalse(self.endpoint.is_remembering)
+
+    def test_doubted_address_is_looked_up_and_serves_where_that_finds_nothing(self) -> None:
+        """It was not found where it was; but nobody says where else it is."""
+        self._known()
+        self.endpoint.not_proven(FIRST, by_somebody_else=False)
+        self._connect()
+        self.assertEqual((self._attempts(), len(self.searches)), ([], 2))
+        self.searches[-1][1].errback(ConnectionRefusedError())
+        self.assertEqual(self._attempts(), [(FIRST, 443)])
+
+    def test_silent_dns_is_no_outage(self) -> None:
+        """A look-up that nobody answers costs one connection a few seconds; then the last good address serves all."""
+        self._known()
+        self.reactor.advance(REMEMBERED_S)
+        later = self._connect()
+        self.reactor.advance(SEARCH_S)
+        self.assertEqual(self._attempts(), [(FIRST, 443)])
+        protocol = self.reactor.tcpClients[-1][2].buildProtocol(None)
+        self.assertIs(self.successResultOf(later), protocol)
+        self.reactor.advance(REMEMBERED_S - 1)
+        self._connect()
+        self.assertEqual((len(self._attempts()), len(self.searches)), (2, 2))
+
+    def test_poisoned_dns_leads_nobody_away_for_long(self) -> None:
+        """Where somebody else answers, nothing is remembered: the next connection goes where the host was proven."""
+        self.endpoint = RememberedEndpoint(self.reactor, "api.example.com", 443, awaits_proof=True)
+        self._known()
+        self.assertFalse(self.endpoint.is_remembering)
+        self.endpoint.proven(FIRST)
+        self.reactor.advance(REMEMBERED_S)
+        self._connect()
+        self._found(SECOND)
+        self.endpoint.not_proven(SECOND, by_somebody_else=True)
+        self.reactor.advance(REMEMBERED_S - 1)
+        self._connect()
+        self.assertEqual((self._attempts(), len(self.searches)), ([(FIRST, 443)], 2))
+
+    def test_host_that_moved_is_followed(self) -> None:
+        """Its new address is used as soon as it has proven its name there."""
+        self.endpoint = RememberedEndpoint(self.reactor, "api.example.com", 443, awaits_proof=True)
+        self._known()
+        self.endpoint.proven(FIRST)
+        self.reactor.advance(REMEMBERED_S)
+        self._connect()
+        self._found(SECOND)
+        self.endpoint.proven(SECOND)
+        self._connect()
+        self.assertEqual((self._attempts(), len(self.searches)), ([(SECOND, 443)], 2))
 
     def test_cancelled_attempt_is_given_up(self) -> None:
         """Whoever stops waiting leaves no connection behind, and no look-up."""
