@@ -159,6 +159,7 @@ class EapLoginTests(EapLoginCase):
         assert reply is not None
         self.assertEqual((reply.code, len(self.duo.asked)), (Code.ACCESS_REJECT, 2))
         self.assertIn("cause=password-refused", log)
+        self.assertEqual(self.begun[-1].proven_user, "")
 
     def test_a_wrong_password_is_an_eap_failure_and_nothing_beside_it(self) -> None:
         """One attribute, and the signature; Duo is not asked."""
@@ -202,7 +203,12 @@ class EapLoginTests(EapLoginCase):
             self.log_in(*answers, identity=identity)
         self.begin(dialogue=DialogueOptions(factor_prompt=False))
         self.log_in(PASSWORD, identity=b"bob")
-        self.assertEqual([login.proven_user for login in self.begun], ["", "alice", "alice", "bob"])
+        self.duo.auth_answer = DENIED
+        self.log_in(PASSWORD, "push", identity=b"carol")
+        self.assertEqual([login.proven_user for login in self.begun], ["", "alice", "alice", "bob", ""])
+        self.begin()
+        self.log_in(PASSWORD, "push", identity=b"carol")
+        self.assertEqual(self.begun[-1].proven_user, "carol")
 
     def test_a_login_takes_as_long_as_its_user(self) -> None:
         """Seconds in the line of its end: all, and those of the second factor."""
