@@ -8,7 +8,7 @@ Source: RFC 3579, RFC 2548 §2.4, RFC 5216 §2.3, RFC 7268 §2.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from duoproxy.eap.actions import Fail, SendRequest, SessionKeys, Succeed
@@ -49,20 +49,20 @@ def is_eap_start(eap: bytes) -> bool:
     return len(eap) <= _MAX_START_BYTES
 
 
-def mtu_bytes(attributes: Sequence[Attribute], max_fragment_bytes: int = DEFAULT_MAX_FRAGMENT_BYTES) -> int:
+def mtu_bytes(values: Mapping[int, bytes], max_fragment_bytes: int = DEFAULT_MAX_FRAGMENT_BYTES) -> int:
     """Give how long an EAP packet to the peer may be, its header included.
 
     Args:
-        attributes: of the request: Framed-MTU and NAS-Port-Type count.
+        values: of the request, by number (`Packet.firsts`): Framed-MTU and NAS-Port-Type count.
         max_fragment_bytes: what the administrator allows; `MIN_MTU_BYTES` or more.
 
     Source: RFC 3579 §2.4.
     """
-    framed = _integer(attributes, Type.FRAMED_MTU)
+    framed = _integer(values.get(Type.FRAMED_MTU))
     if framed is None:
         return max_fragment_bytes
     framed = min(max(framed, MIN_MTU_BYTES), MAX_MTU_BYTES)
-    if _integer(attributes, Type.NAS_PORT_TYPE) == WIRELESS_802_11:
+    if _integer(values.get(Type.NAS_PORT_TYPE)) == WIRELESS_802_11:
         framed -= WIRELESS_HEADER_BYTES
     return min(framed, max_fragment_bytes)
 
@@ -152,7 +152,6 @@ def mppe_key_attributes(
     ]
 
 
-def _integer(attributes: Iterable[Attribute], number: int) -> int | None:
+def _integer(value: bytes | None) -> int | None:
     """Read a number; one that has another size than four octets is none."""
-    value = first(attributes, number)
     return int.from_bytes(value, "big") if value is not None and len(value) == _INTEGER_BYTES else None

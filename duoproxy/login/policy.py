@@ -67,7 +67,7 @@ class LoginPolicy:
         logins are `primary_only`.
         """
         no_factor = primary_only or self.is_exempt(username)
-        return evolve(self.append, required=False) if no_factor else self.append
+        return evolve(self.append, required=False) if no_factor and self.append.required else self.append
 
 
 class SecondTryLedger:

@@ -36,7 +36,7 @@ from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.net.radius_replies import refusal
 from duoproxy.net.radius_sentences import handler_fault
 from duoproxy.radius.attributes import AttributeId, Type, first
-from duoproxy.radius.packet import Attribute, Code
+from duoproxy.radius.packet import Attribute, Code, Packet
 
 STOP_WAITS_FOR_RESPONSE_S: Final = 30.0
 """A stop of the proxy waits only for peers that were told something since: the others may have gone."""
@@ -125,10 +125,10 @@ class EapServer:
         if eap is None:
             self._limited.warn("no eap", host, lambda: sentences.no_eap(host, self._section_name))
             return REJECT
-        if _has_other_credential(attributes):
+        if _has_other_credential(received.packet):
             self._limited.warn("two", host, lambda: sentences.two_credentials(host))
             return refusal(received)
-        state = first(attributes, Type.STATE)
+        state = received.packet.firsts.get(Type.STATE)
         if state is None:
             return await self._first_step(eap, received)
         found = self._sessions.find(state, host, received.fingerprint, self._reactor.seconds())
@@ -181,7 +181,7 @@ class EapServer:
         return await self._guarded(session, self._fed(conversation.machine, eap, received), received)
 
     def _fed(self, machine: EapAuthenticator, eap: bytes, received: ReceivedRequest) -> list[Action]:
-        mtu = mtu_bytes(received.packet.attributes, self._max_fragment_bytes)
+        mtu = mtu_bytes(received.packet.firsts, self._max_fragment_bytes)
         return machine.receive(eap, self._reactor.seconds(), mtu)
 
     async def _guarded(self, session: _Session, actions: Sequence[Action], received: ReceivedRequest) -> Reply | None:
@@ -311,13 +311,12 @@ class EapServer:
             )
 
 
-def _has_other_credential(attributes: Sequence[Attribute]) -> bool:
-    present = {number for number, _ in attributes}
-    if not present.isdisjoint(_OTHER_CREDENTIALS):
+def _has_other_credential(packet: Packet) -> bool:
+    if not _OTHER_CREDENTIALS.isdisjoint(packet.firsts):
         return True
-    if Type.VENDOR_SPECIFIC not in present:
+    if Type.VENDOR_SPECIFIC not in packet.firsts:
         return False
-    return any(first(attributes, other) is not None for other in _OTHER_MICROSOFT_CREDENTIALS)
+    return any(first(packet.attributes, other) is not None for other in _OTHER_MICROSOFT_CREDENTIALS)
 
 
 def _made(

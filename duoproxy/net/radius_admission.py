@@ -72,8 +72,7 @@ class Admission:
             message_authenticator: VALID or ABSENT; what is INVALID was dropped before anything was interpreted.
         """
         valid = message_authenticator is MessageAuthenticator.VALID
-        present = {number for number, _ in packet.attributes}
-        has_eap, has_proxy_state = Type.EAP_MESSAGE in present, Type.PROXY_STATE in present
+        has_eap, has_proxy_state = Type.EAP_MESSAGE in packet.firsts, Type.PROXY_STATE in packet.firsts
         if valid:
             self._learn(source, proves=not has_eap)
             return True

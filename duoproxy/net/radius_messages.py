@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from attrs import field, frozen
 
 from duoproxy.radius.addresses import AddressRange
-from duoproxy.radius.attributes import Type, first
+from duoproxy.radius.attributes import Type
 from duoproxy.radius.authenticators import MessageAuthenticator
 from duoproxy.radius.credentials import read_proof
 from duoproxy.radius.hiding import reveal_password
@@ -78,7 +78,7 @@ class ReceivedRequest:
         Raises:
             RemoteProtocolError: REJECT: it is not 16 to 128 octets in blocks of 16.
         """
-        hidden = first(self.packet.attributes, Type.USER_PASSWORD)
+        hidden = self.packet.firsts.get(Type.USER_PASSWORD)
         if hidden is None:
             return None
         return reveal_password(hidden, self.secret.reveal(), self.packet.authenticator)
@@ -90,7 +90,7 @@ class ReceivedRequest:
             RemoteProtocolError: REJECT: it has not the size that it should have.
         """
         password = self.reveal_password()
-        if password is not None or first(self.packet.attributes, Type.EAP_MESSAGE) is not None:
+        if password is not None or Type.EAP_MESSAGE in self.packet.firsts:
             return password
         proof = read_proof(self.packet)
         return None if proof is None else proof.octets

@@ -62,5 +62,6 @@ def _encode(
     packet = request.packet
     if code == Code.ACCESS_REJECT:
         attributes = with_ms_chap_error(attributes, packet.attributes, random_bytes)
-    proxy_state = [attribute for attribute in packet.attributes if attribute[0] == Type.PROXY_STATE]
-    return encode_reply(code, packet.identifier, packet.authenticator, [*attributes, *proxy_state], request.secret)
+    if Type.PROXY_STATE in packet.firsts:
+        attributes = [*attributes, *(each for each in packet.attributes if each[0] == Type.PROXY_STATE)]
+    return encode_reply(code, packet.identifier, packet.authenticator, attributes, request.secret)

@@ -9,7 +9,8 @@ Source: RFC 2865 §3, §5.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from attrs import frozen
 
@@ -61,6 +62,11 @@ class Packet:
     identifier: int
     authenticator: bytes
     attributes: tuple[Attribute, ...]
+
+    @cached_property
+    def firsts(self) -> Mapping[int, bytes]:
+        """The first value of each attribute, for whoever looks for several; made once, and without a loop in Python."""
+        return dict(reversed(self.attributes))
 
 
 def frame_packet(datagram: bytes) -> bytes:

@@ -69,15 +69,15 @@ def number(value: int) -> bytes:
 )
 def test_length_of_a_packet(attributes: list[Attribute], expected: int):
     """Framed-MTU counts, 4 octets less for 802.11; nonsense is clamped; the administrator's limit is one more."""
-    assert mtu_bytes(attributes, 1400) == expected
+    assert mtu_bytes(dict(attributes), 1400) == expected
 
 
 @pytest.mark.parametrize("framed", [1496, 1497, 0xFFFFFFFF])
 def test_no_packet_is_longer_than_the_longest_network_takes(framed: int):
     """A Framed-MTU of 1496 is taken as it is, more for 1496; for 802.11 it is 4 octets less."""
-    wireless = (Type.NAS_PORT_TYPE, number(19))
-    assert mtu_bytes([(Type.FRAMED_MTU, number(framed))], 2000) == 1496
-    assert mtu_bytes([(Type.FRAMED_MTU, number(framed)), wireless], 2000) == 1492
+    wireless = {Type.NAS_PORT_TYPE: number(19)}
+    assert mtu_bytes({Type.FRAMED_MTU: number(framed)}, 2000) == 1496
+    assert mtu_bytes({Type.FRAMED_MTU: number(framed), **wireless}, 2000) == 1492
 
 
 def test_prompt_sets_the_timer_of_the_device():

@@ -155,4 +155,4 @@ def test_eap_message_is_joined_as_it_was_cut(octets):
 )
 def test_length_of_a_packet_is_in_its_range(attributes, limit):
     """Whatever a device says, a packet has 196 octets or more, and no more than the administrator allows."""
-    assert min(196, limit) <= mtu_bytes(attributes, limit) <= limit
+    assert min(196, limit) <= mtu_bytes(dict(attributes), limit) <= limit

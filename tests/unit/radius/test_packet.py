@@ -29,6 +29,12 @@ def test_attributes_keep_the_order_of_the_wire():
     assert packet == Packet(Code.ACCESS_REQUEST, 7, AUTHENTICATOR, ((33, b"a"), (1, b"u"), (33, b"b")))
 
 
+def test_the_first_value_of_each_attribute_is_found_by_its_number():
+    """Where an attribute comes more than once its first value counts, an empty one too."""
+    packet = decode_packet(packet_octets(b"\x21\x03a\x01\x02\x21\x03b\x01\x03u"))
+    assert packet.firsts == {33: b"a", 1: b""}
+
+
 def test_octets_after_the_length_are_padding():
     """Octets after Length are ignored and the packet is processed."""
     octets = packet_octets(b"\x01\x03u")
