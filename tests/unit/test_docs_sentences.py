@@ -77,7 +77,7 @@ DIRECTORY_SENTENCES = (
     eap.given_up_for_others(DEVICE, 10_000),
     eap.conversation_failed(LOGIN_ID, DEVICE, "alice", "TLS: tlsv1 alert unknown ca"),
     eap.nothing_more_came(LOGIN_ID, DEVICE, "alice", "PEAPv1, no TLS; given up, the method goes on"),
-    eap.failed_after_the_answer(LOGIN_ID, DEVICE, "no Result TLV in the answer"),
+    eap.failed_after_the_answer(LOGIN_ID, DEVICE, "the peer does not confirm the success"),
     eap.gave_up_before_the_answer(LOGIN_ID, DEVICE, 31),
     eap.perhaps_gave_up_before_the_refusal(LOGIN_ID, DEVICE, 60),
     eap.began_again_before_the_answer(LOGIN_ID, DEVICE, 15),
