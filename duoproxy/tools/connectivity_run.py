@@ -50,6 +50,8 @@ WHOLE_LIMIT_S: Final = 300.0
 
 
 _SKIPPED: Final = "not tested"
+_AS_ROOT: Final = "Run the tool as root, or as the account of the service"
+_AS_THE_SERVICE: Final = "Run the tool as the account of the service, with its environment"
 
 
 def _ignore(text: str) -> None:
@@ -185,13 +187,8 @@ class _Run:
         unread = _unread_secrets(reading)
         if unread:
             what = f"it was not tested, because this account cannot read {', '.join(unread)}"
-            return [
-                _skipped(
-                    CheckLevel.WARNING,
-                    what,
-                    "Run the tool as root; for env:, as the account of the service with that set",
-                )
-            ]
+            remedy = _AS_THE_SERVICE if os.geteuid() == 0 else _AS_ROOT
+            return [_skipped(CheckLevel.WARNING, what, remedy)]
         try:
             section = self._make(reading)
             checks = section.connectivity() if section is not None else ()

@@ -190,13 +190,14 @@ class RunCase(SynchronousTestCase):
             tried.append(True)
             return WELL
 
-        self.assertEqual(
-            self.findings(Check("x", check)),
-            [
-                "It was not tested, because this account cannot read password. Run the tool as root; for env:, as the "
-                "account of the service with that set."
-            ],
+        not_tested = "It was not tested, because this account cannot read password. Run the tool as "
+        others = (
+            (0, "the account of the service, with its environment."),
+            (1, "root, or as the account of the service."),
         )
+        for user_id, who in others:
+            self.patch(os, "geteuid", lambda user_id=user_id: user_id)
+            self.assertEqual(self.findings(Check("x", check)), [not_tested + who])
         self.assertEqual(tried, [])
 
     def test_whoever_asks_may_stop(self) -> None:
