@@ -2,7 +2,7 @@
 
 Owns the octets in both directions, what happens when the client does not read, the going over to TLS, and what is
 closed after which time. What the messages mean, and who the client is, is the business of
-`duoproxy.ldap.relay`; who may log in that of whoever judges binds.
+`duoproxy.ldap.relay`; what becomes of a bind that of `duoproxy.net.ldap_client_login`.
 
 The connection to the directory is opened by the first message that needs it: whoever only knocks costs nothing there.
 
@@ -11,18 +11,16 @@ Source: RFC 4511 §4.2.1, §4.4.1, §4.14, §5.3.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final, cast
 from typing import Protocol as Interface
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from duoproxy.errors import PrimaryUnreachable, RemoteProtocolError
 from duoproxy.ldap.framing import MessageFramer
 from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.relay import Relay
@@ -42,38 +40,28 @@ from duoproxy.ldap.relay_actions import (
 from duoproxy.ldap.relay_policy import RelayPolicy
 from duoproxy.ldap.relay_table import Phase
 from duoproxy.net import ldap_server_sentences as sentences
-from duoproxy.net.deadlines import Expired, within
-from duoproxy.net.ldap_bind_attempt import BindAnswer, BindAttempt, BindVerdict
-from duoproxy.net.ldap_client_limits import ClientLimits, ClientTimes, Late
+from duoproxy.net.ldap_client_limits import ClientTimes, Late
+from duoproxy.net.ldap_client_login import ClientLogin, JudgesBinds
 from duoproxy.net.ldap_far_side import FarSide
 from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.prompt_write import write_promptly
 from duoproxy.net.reading import Reading
 from duoproxy.net.server_tls import ServerTls
-from duoproxy.secret import Secret
 
 _CLIENT_FULL: Final = "client does not read"
 
 
-class ServesClients(Interface):
+class ServesClients(JudgesBinds, Interface):
     """Whoever has clients: what they share."""
 
     reactor: Any
-    limits: ClientLimits
     policy: RelayPolicy
     tls: ServerTls | None
     limited_log: LimitedLog
-    answer_limit_s: float
 
     async def open_relay(self) -> RelayConnection:
         """Open a connection to the directory; raise `PrimaryUnreachable`."""
-
-    def judge(self, attempt: BindAttempt) -> Awaitable[BindVerdict]:
-        """Judge a bind."""
-
-    def login_failed(self, failure: Failure) -> None:
-        """Log a fault of ours in a login."""
 
     def left(self, client: LdapClient) -> None:
         """Forget a client."""
@@ -103,9 +91,6 @@ class LdapClient(Protocol):
         self._relay = Relay(service.policy, over_tls=over_tls)
         self._framer = MessageFramer(service.limits.unbound_message_bytes)
         self._server_framer = MessageFramer(service.limits.message_bytes)
-        self._login: Deferred[None] | None = None
-        self._answer: Deferred[BindAnswer] | None = None
-        self._who: Deferred[bytes] | None = None
         now = float(service.reactor.seconds())
         self._times = ClientTimes(now, now, handshake_at=now if over_tls else None)
         self._is_gone = False
@@ -113,6 +98,7 @@ class LdapClient(Protocol):
         self._far_side = FarSide(
             service.reactor, service.open_relay, service.limits.network_s, self, self._client_reading
         )
+        self._login = ClientLogin(service, address, port, self._relay, self._far_side, self._times, self._perform)
 
     @property
     def is_binding(self) -> bool:
@@ -218,50 +204,6 @@ class LdapClient(Protocol):
         if not self._is_gone:
             write_promptly(self.transport, octets)
 
-    def _judge(self, action: JudgeBind) -> None:
-        login = Deferred.fromCoroutine(self._log_in(BindAttempt(self, action)))
-        self._login = None if login.called else login
-        login.addErrback(self._login_failed)
-
-    async def _log_in(self, attempt: BindAttempt) -> None:
-        try:
-            verdict = await self._service.judge(attempt)
-        finally:
-            self._login = None
-        if verdict.accepted:
-            self._perform(self._relay.accept_bind(exempt=verdict.exempt))
-        else:
-            refused = self._relay.refuse_bind(verdict.code, verdict.text, exempt=verdict.exempt, relay=verdict.relay)
-            self._perform(refused)
-        self._times.active_at = self._service.reactor.seconds()
-
-    def _login_failed(self, failure: Failure) -> None:
-        if failure.check(CancelledError) is None:
-            self._service.login_failed(failure)
-        self._perform(self._relay.refuse_bind(ResultCode.OTHER, "An internal error of the authentication proxy."))
-
-    def _bind_answered(self, action: BindAnswered) -> None:
-        waiting, self._answer = self._answer, None
-        if waiting is not None:
-            waiting.callback(BindAnswer(action.code, action.text, self._far_side.server))
-
-    def _who_answered(self, action: WhoAnswered) -> None:
-        waiting, self._who = self._who, None
-        if waiting is not None:
-            waiting.callback(action.authorization_id)
-
-    def _bind_lost(self, action: BindLost) -> None:
-        answer, self._answer = self._answer, None
-        who, self._who = self._who, None
-        for waiting in (answer, who):
-            if waiting is not None:
-                waiting.errback(PrimaryUnreachable("the directory", action.reason))
-
-    def _give_up_bind(self, action: GiveUpBind) -> None:
-        login, self._login = self._login, None
-        if login is not None:
-            login.cancel()
-
     def _begin_tls(self, action: BeginTls) -> None:
         """Go over to TLS, behind what was written so far. Source: RFC 4511 §4.14.1."""
         below, tls = self._tcp, self._service.tls
@@ -284,44 +226,6 @@ class LdapClient(Protocol):
             self._tcp.loseConnection()
 
     # ── the directory's side ───────────────────────────────────────────────────────────────────────────────────
-    async def send_bind(self, name: bytes, password: Secret) -> BindAnswer:
-        """Send a bind in place of the client's, and wait for its answer.
-
-        Raises:
-            PrimaryUnreachable: there is none.
-        """
-        waiting: Deferred[BindAnswer] = Deferred()
-        self._answer = waiting
-        limit_s = self._service.answer_limit_s
-        try:
-            self._perform(self._relay.send_bind(name, password))
-            if self._far_side.is_opening:
-                limit_s += self._service.limits.network_s
-            return await within(self._service.reactor, limit_s, waiting)
-        except Expired:
-            server = self._far_side.server or "the directory"
-            raise PrimaryUnreachable(server, f"no answer to the bind within {limit_s:g} s") from None
-        except RemoteProtocolError as fault:
-            raise PrimaryUnreachable("the directory", str(fault)) from None
-        finally:
-            self._answer = None
-
-    async def who_is_bound(self) -> bytes:
-        """Ask the directory whom it takes the connection for.
-
-        Raises:
-            PrimaryUnreachable: it does not answer.
-        """
-        waiting: Deferred[bytes] = Deferred()
-        self._who = waiting
-        try:
-            self._perform(self._relay.ask_who())
-            return await within(self._service.reactor, self._service.answer_limit_s, waiting)
-        except (Expired, RuntimeError, RemoteProtocolError):
-            raise PrimaryUnreachable("the directory", "it does not say who is bound") from None
-        finally:
-            self._who = None
-
     def server_opened(self) -> None:
         """Begin a new stream. Source: `FarSideOwner`."""
         self._times.heard_at = self._service.reactor.seconds()
@@ -353,14 +257,14 @@ class LdapClient(Protocol):
 
     def server_missing(self, why: str) -> None:
         """Hear that there is no connection to the directory. Source: `FarSideOwner`."""
-        waiting, self._answer = self._answer, None
-        if waiting is None:
+        tell_login = self._login.withdraw()
+        if tell_login is None:
             self._service.limited_log.warn(
                 "no directory", self.address, lambda: sentences.ldap_client_no_directory(self.address, why)
             )
         self._perform(self._relay.server_lost("The directory cannot be reached."))
-        if waiting is not None:
-            waiting.errback(PrimaryUnreachable("the directory", why))
+        if tell_login is not None:
+            tell_login(why)
 
     def _drop_server(self, action: DropServer) -> None:
         self._far_side.drop(action.goodbye)
@@ -416,8 +320,7 @@ class LdapClient(Protocol):
 
     def give_up_login(self) -> None:
         """Cancel the login that is under way, so that it comes to its end now."""
-        if self._login is not None:
-            self._login.cancel()
+        self._login.cancel()
 
     def abort(self) -> None:
         """Break the connection off."""
@@ -426,11 +329,11 @@ class LdapClient(Protocol):
 
 
 _PERFORM: Final[dict[type, Callable[[LdapClient, Any], None]]] = {
-    JudgeBind: LdapClient._judge,
-    BindAnswered: LdapClient._bind_answered,
-    WhoAnswered: LdapClient._who_answered,
-    BindLost: LdapClient._bind_lost,
-    GiveUpBind: LdapClient._give_up_bind,
+    JudgeBind: lambda client, action: client._login.begin(action),
+    BindAnswered: lambda client, action: client._login.answered(action),
+    WhoAnswered: lambda client, action: client._login.who_answered(action),
+    BindLost: lambda client, action: client._login.lost(action),
+    GiveUpBind: lambda client, action: client._login.give_up(),
     BeginTls: LdapClient._begin_tls,
     DropServer: LdapClient._drop_server,
     EndClient: LdapClient._end_client,
