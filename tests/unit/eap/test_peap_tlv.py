@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from duoproxy.eap.peap_tlv import (
+    BindingSubType,
     CryptoBinding,
     Result,
     Tlv,
@@ -90,3 +91,15 @@ def test_crypto_binding_of_another_size_is_rejected(size: int):
     """The value has 56 octets."""
     with pytest.raises(RemoteProtocolError):
         read_binding([Tlv(12, bytes(size))])
+
+
+def test_length_of_a_tlv_has_two_octets():
+    """A value of over 255 octets."""
+    octets = bytes.fromhex("0063012c") + b"x" * 300
+    assert decode_tlvs(octets) == (Tlv(99, b"x" * 300),)
+    assert encode_tlvs([Tlv(99, b"x" * 300)]) == octets
+
+
+def test_answer_to_crypto_binding_is_of_sub_type_1():
+    """MS-PEAP §2.2.8.1.1: 0 asks, 1 answers."""
+    assert (BindingSubType.REQUEST, BindingSubType.RESPONSE) == (0, 1)
