@@ -73,30 +73,13 @@ class AdClient(ClientSection):
         super().__init__(settings, environment)
         self._log = Logger(namespace=environment.section_name)
         self._directory = self._make_directory()
-        condition = parse_filter(settings.ldap_filter) if settings.ldap_filter else None
-        self._users = UserFinder(
-            self._directory,
-            settings.search_dn,
-            settings.username_attribute,
-            settings.at_attribute,
-            condition,
-            users_ntlm_domain(settings),
-        )
+        self._users = self._make_users()
         groups = tuple(settings.security_group_dn.values())
         self._groups = GroupCheck(self._directory, groups, nested=settings.nested_groups)
         domain_dn = top_of_tree(settings.search_dn)
         self._policies = LockoutPolicies(self._directory, domain_dn, environment.reactor.seconds)
         self._shield = LockoutShield(environment.random_bytes(MIN_KEY_BYTES)) if settings.lockout_shield else None
-        self.bind_directory = RelayedDirectory(
-            environment.section_name,
-            self._directory,
-            self._users,
-            self._groups,
-            self._policies,
-            self._shield,
-            settings.timeout,
-            (environment.reactor.seconds, environment.wall_clock),
-        )
+        self.bind_directory = self._make_bind_directory()
         self._binding: dict[bytes, list[Deferred[None]]] = {}
         self._probing: Deferred[None] | None = None
 
@@ -111,6 +94,30 @@ class AdClient(ClientSection):
             service_account=service_credentials(settings),
             timeout_s=settings.timeout,
             random=lambda: int.from_bytes(environment.random_bytes(4), "big") / 2**32,
+        )
+
+    def _make_users(self) -> UserFinder:
+        settings = self.settings
+        condition = parse_filter(settings.ldap_filter) if settings.ldap_filter else None
+        return UserFinder(
+            self._directory,
+            settings.search_dn,
+            settings.username_attribute,
+            settings.at_attribute,
+            condition,
+            users_ntlm_domain(settings),
+        )
+
+    def _make_bind_directory(self) -> RelayedDirectory:
+        return RelayedDirectory(
+            self.environment.section_name,
+            self._directory,
+            self._users,
+            self._groups,
+            self._policies,
+            self._shield,
+            self.settings.timeout,
+            (self.environment.reactor.seconds, self.environment.wall_clock),
         )
 
     async def start(self) -> None:

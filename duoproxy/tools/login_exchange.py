@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from duoproxy.errors import RemoteProtocolError
 from duoproxy.radius.attributes import AttributeId, Type, first
@@ -229,27 +229,62 @@ def exchange(
     Raises:
         OSError: the server's address cannot be used at all.
     """
-    pause_s = max(call.timeout_s / (call.retries + 1), SEND_AGAIN_AT_LEAST_S)
-    ignored: list[str] = []
+    progress = _Progress(time.monotonic())
     family = socket.AF_INET6 if ":" in call.address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as udp:
         udp.connect((call.address, call.port))  # the kernel drops what others send, and tells us of a closed port
-        began, sends = time.monotonic(), 0
-        while (elapsed_s := time.monotonic() - began) < call.timeout_s:
-            try:
-                if sends <= call.retries and elapsed_s >= sends * pause_s:
-                    udp.send(made.datagram)
-                    sends += 1
-                    sent(elapsed_s, sends)
-                send_again_at_s = sends * pause_s if sends <= call.retries else call.timeout_s
-                udp.settimeout(max(0.001, min(send_again_at_s, call.timeout_s) - elapsed_s))
-                received = udp.recv(MAX_PACKET_BYTES + 1)
-            except TimeoutError:
-                continue
-            except ConnectionRefusedError:
-                return LoginResult(LoginEnd.NOBODY_LISTENS, time.monotonic() - began, sends, ignored=tuple(ignored))
-            end, packet, proof, fault = judge_reply(received, made, call.secret)
-            if end is not LoginEnd.NO_ANSWER:
-                return LoginResult(end, time.monotonic() - began, sends, packet, proof, fault, tuple(ignored))
-            ignored = [*ignored, fault][:MAX_IGNORED]
-        return LoginResult(LoginEnd.NO_ANSWER, time.monotonic() - began, sends, ignored=tuple(ignored))
+        try:
+            return _converse(udp, call, made, progress, sent)
+        except ConnectionRefusedError:
+            return progress.result(LoginEnd.NOBODY_LISTENS)
+
+
+@define
+class _Progress:
+    """How far an exchange has come.
+
+    Attributes:
+        began: seconds, monotonic.
+        sends: datagrams that were sent.
+        ignored: why datagrams were no reply, at most `MAX_IGNORED`.
+    """
+
+    began: float
+    sends: int = 0
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.began
+
+    def result(
+        self, end: LoginEnd, packet: Packet | None = None, proof: MessageAuthenticator | None = None, fault: str = ""
+    ) -> LoginResult:
+        return LoginResult(end, self.elapsed_s, self.sends, packet, proof, fault, self.ignored)
+
+
+def _converse(
+    udp: socket.socket,
+    call: LoginCall,
+    made: LoginRequestMade,
+    progress: _Progress,
+    sent: Callable[[float, int], None],
+) -> LoginResult:
+    """Send and wait in turn; raises `ConnectionRefusedError` when nobody listens."""
+    pause_s = max(call.timeout_s / (call.retries + 1), SEND_AGAIN_AT_LEAST_S)
+    while (elapsed_s := progress.elapsed_s) < call.timeout_s:
+        if progress.sends <= call.retries and elapsed_s >= progress.sends * pause_s:
+            udp.send(made.datagram)
+            progress.sends += 1
+            sent(elapsed_s, progress.sends)
+        send_again_at_s = progress.sends * pause_s if progress.sends <= call.retries else call.timeout_s
+        udp.settimeout(max(0.001, min(send_again_at_s, call.timeout_s) - elapsed_s))
+        try:
+            received = udp.recv(MAX_PACKET_BYTES + 1)
+        except TimeoutError:
+            continue
+        end, packet, proof, fault = judge_reply(received, made, call.secret)
+        if end is not LoginEnd.NO_ANSWER:
+            return progress.result(end, packet, proof, fault)
+        progress.ignored = (*progress.ignored, fault)[:MAX_IGNORED]
+    return progress.result(LoginEnd.NO_ANSWER)
