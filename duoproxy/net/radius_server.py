@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from duoproxy.errors import Disposition, RemoteProtocolError
 from duoproxy.net import radius_sentences as sentences
+from duoproxy.net.at_once import at_once
 from duoproxy.net.radius_admission import RadiusPolicy
 from duoproxy.net.radius_intake import Intake
 from duoproxy.net.radius_messages import RadiusDevice, ReceivedRequest, Reply
@@ -282,10 +283,10 @@ class RadiusServer:
 
     def _begin(self, login: _Login, request: ReceivedRequest) -> None:
         """The one bridge from a datagram to `async def`."""
-        running = Deferred.fromCoroutine(self._work(login, request))
-        running.addErrback(self._log_fault)
-        if not running.called:  # a step of EAP is mostly over by now
+        running = at_once(self._work(login, request))
+        if running is not None:  # a step of EAP is mostly over by now
             self._running.add(running)
+            running.addErrback(self._log_fault)
             running.addBoth(lambda _: self._running.discard(running))
 
     async def _work(self, login: _Login, request: ReceivedRequest) -> None:

@@ -75,7 +75,7 @@ def test_length_of_a_packet(attributes: list[Attribute], expected: int):
 @pytest.mark.parametrize("framed", [1496, 1497, 0xFFFFFFFF])
 def test_no_packet_is_longer_than_the_longest_network_takes(framed: int):
     """A Framed-MTU of 1496 is taken as it is, more for 1496; for 802.11 it is 4 octets less."""
-    wireless = {Type.NAS_PORT_TYPE: number(19)}
+    wireless: dict[int, bytes] = {Type.NAS_PORT_TYPE: number(19)}
     assert mtu_bytes({Type.FRAMED_MTU: number(framed)}, 2000) == 1496
     assert mtu_bytes({Type.FRAMED_MTU: number(framed), **wireless}, 2000) == 1492
 
