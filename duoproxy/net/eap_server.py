@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any, Final
 
 from twisted.internet.defer import CancelledError
-from twisted.logger import Logger
 
 from duoproxy.eap.actions import Action, Discard, Fail, JudgeAnswer, Judgement, SendRequest, Succeed
 from duoproxy.eap.authenticator import EapAuthenticator
@@ -26,15 +25,12 @@ from duoproxy.eap_over_radius import (
     reject_attributes,
     repetition_attributes,
 )
-from duoproxy.net import eap_sentences as sentences
 from duoproxy.net.eap_conversation import Conversation, EapLogin
+from duoproxy.net.eap_log import EapLog
 from duoproxy.net.eap_sessions import EapSessions, Session, Standing
-from duoproxy.net.eap_waiting import WhoWaits
 from duoproxy.net.heap import HeapWatch
-from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.radius_messages import REJECT, ReceivedRequest, Reply
 from duoproxy.net.radius_replies import refusal
-from duoproxy.net.radius_sentences import handler_fault
 from duoproxy.radius.attributes import AttributeId, Type, first
 from duoproxy.radius.packet import Attribute, Code, Packet
 
@@ -80,17 +76,13 @@ class EapServer:
             max_open: how many conversations may be open.
             max_fragment_bytes: how long an EAP packet of ours may be.
         """
-        self._section_name = section_name
         self._reactor = reactor
         self._make_machine = make_machine
         self._make_login = make_login
         self._random_bytes = random_bytes
-        self._max_open = max_open
         self._max_fragment_bytes = max_fragment_bytes
         self._sessions: EapSessions[Conversation] = EapSessions(random_bytes, max_open)
-        self._log = Logger(namespace=section_name)
-        self._limited = LimitedLog(self._log, reactor.seconds)
-        self._waiting = WhoWaits(self._log, self._limited, reactor.seconds)
+        self._log = EapLog(section_name, reactor.seconds, max_open)
         self._heap = HeapWatch()
         self._sweeping: Any = None
 
@@ -107,7 +99,7 @@ class EapServer:
     @property
     def early_devices(self) -> list[dict[str, object]]:
         """Devices of which only their conversations show that they give up before the answer comes."""
-        return self._waiting.early_devices()
+        return self._log.waiting.early_devices()
 
     def start(self) -> None:
         """Begin to look for conversations that are too old."""
@@ -123,10 +115,10 @@ class EapServer:
         attributes, host = received.packet.attributes, received.device_address
         eap = eap_of(attributes)
         if eap is None:
-            self._limited.warn("no eap", host, lambda: sentences.no_eap(host, self._section_name))
+            self._log.no_eap(host)
             return REJECT
         if _has_other_credential(received.packet):
-            self._limited.warn("two", host, lambda: sentences.two_credentials(host))
+            self._log.two_credentials(host)
             return refusal(received)
         state = received.packet.firsts.get(Type.STATE)
         if state is None:
@@ -135,10 +127,10 @@ class EapServer:
         if found.standing is Standing.NEXT and found.session is not None:
             return await self._next_step(found.session, eap, received)
         if found.standing is Standing.STRANGE:
-            self._limited.warn("state", host, lambda: sentences.unknown_state(host))
+            self._log.unknown_state(host)
             return refusal(received)
         if found.standing is Standing.IN_PROGRESS:
-            self._limited.warn("step", host, lambda: sentences.step_in_progress(host))
+            self._log.step_in_progress(host)
         return found.reply
 
     # ── the steps of a conversation ────────────────────────────────────────────────────────────────────────────
@@ -159,19 +151,17 @@ class EapServer:
             if isinstance(action, Fail):
                 return refusal(received)
             if isinstance(action, Discard):
-                reason = action.reason
-                self._limited.warn("nothing", device, lambda: sentences.begins_nothing(device, reason))  # noqa: B023
+                self._log.begins_nothing(device, action.reason)
         return None
 
     def _opened(self, device: str, conversation: Conversation) -> _Session | None:
         session, given_up = self._sessions.begin(device, conversation)
         for one in given_up:
-            victim = one.device
             if one.conversation is not None:
                 one.conversation.login.abandoned(_GIVEN_UP)
-            self._limited.warn("evicted", victim, lambda: sentences.given_up_for_others(victim, self._max_open))  # noqa: B023
+            self._log.given_up_for_others(one.device)
         if session is None:
-            self._limited.warn("no room", device, lambda: sentences.no_room(device, self._max_open))
+            self._log.no_room(device)
         return session
 
     async def _next_step(self, session: _Session, eap: bytes, received: ReceivedRequest) -> Reply | None:
@@ -192,7 +182,7 @@ class EapServer:
             self._sessions.end(session, None, self._reactor.seconds())
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it lets nobody in, and the device gets an EAP-Failure
-            self._log.failure("{sentence}", sentence=handler_fault(received.device_address))
+            self._log.fault(received.device_address)
             if session.conversation is not None:
                 session.conversation.login.abandoned("A fault in duoproxy itself ended the conversation.")
             return self._ended(session, refusal(received))
@@ -214,7 +204,7 @@ class EapServer:
 
     async def _judged(self, conversation: Conversation, asked: JudgeAnswer, received: ReceivedRequest) -> Judgement:
         login, tunnel = conversation.login, conversation.described(asked.identity)
-        with self._waiting.answering(login.login_id, asked.identity, received):
+        with self._log.waiting.answering(login.login_id, asked.identity, received):
             judgement = await login.judge(asked.identity, asked.answer, received, tunnel)
         conversation.judgement = judgement
         conversation.judged_in_s = self._reactor.seconds() - received.received_at
@@ -226,14 +216,15 @@ class EapServer:
         if isinstance(action, SendRequest):
             return self._challenged(session, conversation, partial(challenge_attributes, action))
         if isinstance(action, Discard):
-            machine, device, reason = conversation.machine, session.device, action.reason
-            self._limited.warn("ignored", device, lambda: sentences.packet_ignored(device, reason))
+            machine = conversation.machine
+            self._log.ignored(session.device, action.reason)
             last = SendRequest(machine.last_request, machine.last_timeout_s)
             return self._challenged(session, conversation, partial(repetition_attributes, last))
         if isinstance(action, Succeed) and conversation.login.accepted:
             return self._ended(session, self._accept(action, conversation.login))
         reason = action.reason if isinstance(action, Fail) else "a success that nobody decided"
-        self._say_failed(session, conversation, reason)
+        conversation.login.abandoned(f"The EAP conversation ended before an answer: {reason}.")
+        self._log.failed(session.device, conversation, reason)
         failure = (
             Reply(Code.ACCESS_REJECT, reject_attributes(action), conversation.login.login_id)
             if isinstance(action, Fail) and action.eap
@@ -278,37 +269,8 @@ class EapServer:
         self._heap.seen(len(self._sessions))
         for session in self._sessions.expire(now):
             if session.conversation is not None:
-                self._say_abandoned(session, session.conversation, now)
-
-    def _say_failed(self, session: _Session, conversation: Conversation, reason: str) -> None:
-        login, machine, device = conversation.login, conversation.machine, session.device
-        login.abandoned(f"The EAP conversation ended before an answer: {reason}.")
-        if login.accepted:
-            sentence = sentences.failed_after_the_answer(login.login_id, device, reason)
-            self._log.warn("{sentence}", sentence=sentence, login_id=login.login_id)
-        elif not machine.answers:
-            outer = machine.outer_identity
-            self._limited.warn(
-                ("failed", reason),
-                device,
-                lambda: sentences.conversation_failed(login.login_id, device, outer, reason),
-            )
-
-    def _say_abandoned(self, session: _Session, conversation: Conversation, now: float) -> None:
-        login, machine = conversation.login, conversation.machine
-        login.abandoned(_NOBODY_CAME)
-        reasons = [action.reason for action in machine.timeout(now) if isinstance(action, Fail)]
-        if conversation.judgement is not None:
-            login_id, answer_s = login.login_id, conversation.judged_in_s
-            self._waiting.nobody_came(login_id, session.device, conversation.judgement, answer_s)
-        else:
-            # Whoever begins logins and leaves them can do so by the thousand: one line a minute for each device.
-            device, after = session.device, "; ".join(filter(None, [machine.summary, *reasons]))
-            self._limited.warn(
-                "left",
-                device,
-                lambda: sentences.nothing_more_came(login.login_id, device, machine.outer_identity, after),
-            )
+                session.conversation.login.abandoned(_NOBODY_CAME)
+                self._log.nobody_came(session.device, session.conversation, now)
 
 
 def _has_other_credential(packet: Packet) -> bool:

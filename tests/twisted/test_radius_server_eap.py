@@ -93,7 +93,7 @@ class RadiusServerEapTests(SynchronousTestCase):
         self.assertEqual(section.status()["early_devices"], [])
         self.successResultOf(Deferred.fromCoroutine(section.start()))
         assert section._eap is not None
-        conversations = section._eap._waiting._early
+        conversations = section._eap._log.waiting._early
         conversations.note("10.0.0.1", 31.0, 0.0, 0.0)
         conversations.note("10.0.0.2", 12.0, 0.0, 0.0)
         section._server._early.note("10.0.0.1", 9.4, 2.0, 0.0)
