@@ -90,6 +90,9 @@ def read_ini(path: Path) -> IniFile:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
+    except PermissionError:
+        remedy = "Run this as root, or as the account that the file belongs to"
+        return _refused(str(path), "this account may not read the file", remedy)
     except (OSError, ValueError) as error:
         cause = error.strerror if isinstance(error, OSError) else "no possible file name"
         return _refused(str(path), f"the file cannot be read ({cause})", "Name a configuration file that can be read")

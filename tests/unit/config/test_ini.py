@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -143,6 +145,19 @@ def test_file_that_cannot_be_opened_is_a_problem(tmp_path: Path) -> None:
         f"error: {tmp_path}/no.cfg: the file cannot be read (No such file or directory). "
         "Name a configuration file that can be read."
     ]
+
+
+def test_a_file_that_this_account_may_not_read_is_one_for_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The configuration of an installation is for its service only: who forgot sudo is told so."""
+
+    def refuse(path: Path, mode: str) -> BinaryIO:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    (problem,) = read_ini(tmp_path / "authproxy.cfg").problems
+    assert problem.sentences == (
+        "this account may not read the file. Run this as root, or as the account that the file belongs to."
+    )
 
 
 def test_huge_file_is_refused_unread() -> None:
