@@ -110,6 +110,8 @@ def test_the_end_of_a_conversation_is_repeated_too() -> None:
     assert (len(sessions), sessions.remembered, session.conversation) == (0, 1, None)
     assert sessions.find(state, NAS, ONE, 3.0).reply is ACCEPT
     assert sessions.find(state, OTHER_NAS, ONE, 3.0).standing is Standing.STRANGE
+    sessions.expire(1.9 + REPLY_LIFE_S)
+    assert sessions.find(state, NAS, ONE, 1.9 + REPLY_LIFE_S).reply is ACCEPT
     sessions.expire(2.0 + REPLY_LIFE_S)
     assert sessions.remembered == 0
     assert sessions.find(state, NAS, ONE, 3.0).standing is Standing.STRANGE
