@@ -7,19 +7,21 @@ not be asked.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 
 from duoproxy.service.control_messages import ControlFault
+from duoproxy.service.options import configuration_path
 from duoproxy.service.places import Places
 from duoproxy.service.primary_only import DEFAULT_MINUTES, MAX_MINUTES, MIN_MINUTES
 from duoproxy.tools.command_line import WIDE_HELP, ToolGroup, takes_configuration, takes_json
 from duoproxy.tools.control_client import Absence, NoAnswer, ask
 from duoproxy.tools.durations import in_words, local_time
 
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 EXIT_REFUSED: Final = 1
 EXIT_NOT_RUNNING: Final = 3
 EXIT_UNKNOWN: Final = 4
@@ -43,7 +45,25 @@ def main(context: click.Context, configuration: Path) -> None:
     context.obj = Places(configuration)
 
 
+def _takes_configuration_too(command: CommandT) -> CommandT:
+    """Let -c stand behind the command as well, as it does with authproxyctl."""
+
+    def use(context: click.Context, _option: click.Parameter, written: Path | None) -> None:
+        if written is not None:
+            context.obj = Places(configuration_path(str(written)))
+
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path, readable=False),
+        expose_value=False,
+        callback=use,
+        help="The same as before the command.",
+    )(command)
+
+
 @main.command(epilog=_EPILOG)
+@_takes_configuration_too
 @click.option(
     "--minutes",
     type=click.IntRange(MIN_MINUTES, MAX_MINUTES),
@@ -64,6 +84,7 @@ def start(places: Places, minutes: int, as_json: bool) -> None:
 
 
 @main.command(epilog=_EPILOG)
+@_takes_configuration_too
 @takes_json
 @click.pass_obj
 def stop(places: Places, as_json: bool) -> None:
@@ -77,6 +98,7 @@ def stop(places: Places, as_json: bool) -> None:
 
 
 @main.command(epilog=_EPILOG)
+@_takes_configuration_too
 @takes_json
 @click.pass_obj
 def status(places: Places, as_json: bool) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from duoproxy.service.control_messages import ControlFault
+from duoproxy.service.options import DEFAULT_CONFIG, configuration_path
+from duoproxy.service.places import Places
 from duoproxy.tools import primary_only
 from duoproxy.tools.control_client import Absence, NoAnswer
 from duoproxy.tools.primary_only import main
@@ -24,9 +27,11 @@ class Service:
     def __init__(self) -> None:
         self.answer: Any = ON
         self.asked: list[Mapping[str, object]] = []
+        self.places: list[Places] = []
 
-    def ask(self, places: object, command: str, arguments: Mapping[str, object]) -> Any:
+    def ask(self, places: Places, command: str, arguments: Mapping[str, object]) -> Any:
         assert command == "primary_only"
+        self.places.append(places)
         self.asked.append(arguments)
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -52,6 +57,16 @@ def test_start_says_what_that_means(service: Service) -> None:
     assert output.startswith("Logins are PRIMARY-ONLY for 1 hour 30 minutes more, until ")
     run("start", "--minutes", "240")
     assert service.asked[-1]["minutes"] == 240
+
+
+def test_the_configuration_is_named_before_or_behind_the_command(service: Service) -> None:
+    """Behind it stands with every other tool."""
+    run("-c", "/srv/a/authproxy.cfg", "status")
+    run("status", "-c", "/srv/a/authproxy.cfg")
+    run("-c", "/srv/b/authproxy.cfg", "start", "--config", "/srv/a/authproxy.cfg")
+    assert service.places == [Places(Path("/srv/a/authproxy.cfg"))] * 3
+    run("status")
+    assert service.places[-1] == Places(configuration_path(DEFAULT_CONFIG))
 
 
 @pytest.mark.parametrize("minutes", ["0", "241", "-1", "1.5", "x"])
