@@ -88,6 +88,7 @@ def test_a_package_is_installed_upgraded_removed_and_purged(new_root: NewRoot, d
         "duo_authproxy_svc:duo_authproxy_grp 750",
     ]
     assert root.shell("dpkg --verify duoauthproxy") == ""
+    assert "BEGIN CERTIFICATE" in root.shell(f"cat {BASE}/conf/ca-bundle.crt")
 
     root.path(f"{BASE}/conf/authproxy.cfg").write_text(builds.sandbox_configuration())
     root.run(f"{BASE}/bin/authproxyctl", "start", "--no-report")
@@ -102,6 +103,7 @@ def test_a_package_is_installed_upgraded_removed_and_purged(new_root: NewRoot, d
 
     root.run("dpkg", "--remove", "duoauthproxy")
     assert root.shell(f"ls {BASE}").split() == ["conf", "log"]
+    assert root.shell(f"ls {BASE}/conf").split() == ["authproxy.cfg"]
     assert root.shell("ss -Hlun | grep 18120", check=False) == ""
     assert root.path(f"{BASE}/conf/authproxy.cfg").read_text() == builds.sandbox_configuration()
     root.run("dpkg", "--purge", "duoauthproxy")

@@ -68,6 +68,10 @@ def test_layout_owners_and_modes_after_installing(new_root: NewRoot) -> None:
     assert root.shell("getent passwd duo_authproxy_svc").strip().endswith("/nologin")
     assert root.shell(f"readlink -f {CTL}").startswith(f"{BASE}/usr/env-{builds.version_of_tree()}-")
     assert "second factor" in root.shell(f"cat {BASE}/doc/README.md")
+    # where the original has its bundle: a file that names it goes on to work
+    bundle = root.shell(f"readlink -e {BASE}/conf/ca-bundle.crt").strip()
+    assert bundle.endswith("/site-packages/duo_client/ca_certs.pem")
+    assert "BEGIN CERTIFICATE" in root.shell(f"cat {bundle}")
 
 
 def test_every_command_of_the_package_stands_in_bin(new_root: NewRoot) -> None:
@@ -220,6 +224,7 @@ def test_uninstalling_keeps_configuration_and_logs_and_purging_takes_everything(
 
     kept.run(f"{BASE}/uninstall", "--silent")
     assert kept.shell(f"ls {BASE}").split() == ["conf", "install.log", "log"]
+    assert kept.shell(f"ls {BASE}/conf").split() == ["authproxy.cfg"]
     assert kept.shell("systemctl list-unit-files duoauthproxy.service --no-legend", check=False) == ""
 
 

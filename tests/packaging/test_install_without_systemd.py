@@ -81,6 +81,7 @@ def test_answers_are_typed_and_the_proxy_is_started_upgraded_and_removed(
     failed = root.run("/root/bad/install", "--silent", f"--install-dir={BASE}", check=False, timeout_s=200)
     assert failed.returncode == 1, failed.stdout
     assert f"Not upgraded: {builds.version_of_tree()} runs again." in failed.stdout
+    assert "this version cannot start" in root.shell(f"cat {BASE}/install.log")
     assert "Received Access-Accept" in root.shell(LOGIN)
 
     refused = typed(root, tmp_path, f"{BASE}/uninstall --purge", ("Go on? [no]", ""))
