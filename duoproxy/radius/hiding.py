@@ -7,7 +7,7 @@ Source: RFC 2865 §5.2, RFC 2868 §3.5, RFC 2548 §2.4.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import md5
 
 from duoproxy.errors import Disposition, RemoteProtocolError
@@ -71,13 +71,13 @@ def rehide_password(
     return _encrypt(_decrypt(hidden, secret, request_authenticator), new_secret, new_request_authenticator)
 
 
-def distinct_salts(count: int, random_bytes: Callable[[int], bytes]) -> list[bytes]:
-    """Draw `count` (at most 32,768) salts, no two alike, each with its top bit set, as one packet needs them.
+def distinct_salts(count: int, random_bytes: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Give up to `count` (at most 32,768) salts, no two alike, each with its top bit set, as one packet needs them.
 
     Source: RFC 2548 §2.4.2, RFC 2868 §3.5.
     """
     start = int.from_bytes(random_bytes(SALT_BYTES), "big")
-    return [(start + number & 0x7FFF | 0x8000).to_bytes(SALT_BYTES, "big") for number in range(count)]
+    return ((start + number & 0x7FFF | 0x8000).to_bytes(SALT_BYTES, "big") for number in range(count))
 
 
 def encrypt_salted(plain: bytes, secret: bytes, request_authenticator: bytes, salt: bytes) -> bytes:

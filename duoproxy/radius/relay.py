@@ -283,7 +283,7 @@ class _Rehiding:
 
     def _next_salt(self) -> bytes:
         if self._salts is None:
-            self._salts = iter(distinct_salts(MAX_SALTED_VALUES, self._random_bytes))
+            self._salts = distinct_salts(MAX_SALTED_VALUES, self._random_bytes)
         return next(self._salts)
 
 

@@ -135,7 +135,7 @@ def test_salted_length_past_the_end_is_refused():
 @pytest.mark.parametrize("start", [b"\x00\x00", b"\x7f\xff", b"\xff\xff"])
 def test_salts_of_one_packet_differ_and_have_their_top_bit(start):
     """Each salted value of a packet has a salt of its own."""
-    salts = distinct_salts(200, lambda size: start)
+    salts = list(distinct_salts(200, lambda size: start))
     assert len(set(salts)) == 200
     assert all(len(salt) == 2 and salt[0] & 0x80 for salt in salts)
 
