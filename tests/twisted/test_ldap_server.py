@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
 from duoproxy.errors import PrimaryUnreachable
 from duoproxy.ldap.framing import MessageFramer, peek_message
 from duoproxy.ldap.messages import read_result
-from duoproxy.ldap.relay_actions import BeginTls
-from duoproxy.net import ldap_client
 from duoproxy.net.ldap_bind_attempt import BindAttempt, BindVerdict
 from duoproxy.net.ldap_client_limits import HANDSHAKE_S, LAST_WORDS_S, MESSAGE_S
 from duoproxy.net.ldap_far_side import MAX_QUEUED_BYTES
+from duoproxy.net.server_tls import ServerTls
+from duoproxy.tls_server import TlsServerSettings
 from tests.twisted.ldap_server_kit import LIMITS, FakeRelay, Listener, Peer
+from tests.unit.eap.certificates import certificate, key
 from tests.unit.ldap.relay_kit import (
     bind,
     bound,
@@ -317,11 +319,11 @@ class TlsTests(SynchronousTestCase):
     def test_octets_behind_start_tls_are_thrown_away(self) -> None:
         """RFC 4511 §4.14.1: they came in the clear; nothing of them is ever done."""
         listener = Listener(offers_tls=True, allow_anonymous=True)
+        listener.server.tls = ServerTls(TlsServerSettings([certificate("ec")], key("ec")))
         client = listener.client()
-        begun: list[bool] = []
-        self.patch(ldap_client, "_PERFORM", {**ldap_client._PERFORM, BeginTls: lambda peer, action: begun.append(True)})
         self.assertEqual(codes_of(client.says(start_tls(1), search(2), b"\x30\x10half")), [(1, 0)])
-        self.assertEqual((begun, listener.opened), ([True], 0))
+        self.assertIsInstance(client.protocol.transport, TLSMemoryBIOProtocol)
+        self.assertEqual(listener.opened, 0)
         client.says(search(3))
         self.assertEqual(listener.relay.take(), search(3))
 
