@@ -7,6 +7,7 @@ open the logs; only then become a daemon. A start that cannot be prints what is 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -166,12 +167,23 @@ def _give_up_root(options: Mapping[str, str], configuration: Configuration) -> s
             make_folder_for(identity, folder)
     become(identity)
     file = _pid_file(options)
-    if file is not None and not os.access(file if file.exists() else file.parent, os.W_OK):
+    # os.path, which says no where pathlib raises: a closed folder
+    if file is not None and not os.access(file if os.path.exists(file) else file.parent, os.W_OK):
+        own = Places(configuration.path).pid_file
         raise PrivilegeFault(
-            f"The process id cannot be written to {file} by the service user. Name another file, before duoauthproxy: "
-            f"twistd --pidfile={Places(configuration.path).pid_file} duoauthproxy, or none: --pidfile="
+            f"The process id cannot be written to {file} by the service user. {_where_else(file, own, identity.user)}"
         )
     return ""
+
+
+def _where_else(file: Path, own: Path, user: str) -> str:
+    """Say what to do about a file for the process id that the service user may not write."""
+    if file == own:
+        return f"Give its folder to that user: chown {user} {shlex.quote(str(own.parent))}"
+    return (
+        f"Name another file, before duoauthproxy: twistd --pidfile={shlex.quote(str(own))} duoauthproxy, or none: "
+        "--pidfile="
+    )
 
 
 def _pid_file(options: Mapping[str, str]) -> Path | None:

@@ -269,6 +269,13 @@ def test_starts_that_cannot_be_say_why(installed: Installation, ports: SandboxPo
     pid_in_roots_folder = installed.twistd("duoauthproxy", "-c", str(installed.configuration), "--user", "nobody")
     assert pid_in_roots_folder.returncode == 1
     assert f"twistd --pidfile={installed.pid_file} duoauthproxy" in pid_in_roots_folder.stderr
+    run = installed.pid_file.parent
+    owner = run.stat()
+    os.chown(run, 0, 0)
+    folder_of_root = installed.ctl("start", "--no-report", "--user", SERVICE_USER.pw_name)
+    os.chown(run, owner.st_uid, owner.st_gid)
+    assert folder_of_root.returncode == 1
+    assert f"Give its folder to that user: chown {SERVICE_USER.pw_name} {run}" in folder_of_root.stderr
     nobody_there = installed.ctl("start", "--no-report", "--user", "no-such-user")
     assert (nobody_there.returncode, nobody_there.stderr[:35]) == (1, "There is no user no-such-user. Make")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
