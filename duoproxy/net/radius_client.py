@@ -129,6 +129,8 @@ class RadiusUpstream:
             self._resolver = Resolver(reactor=reactor, log_namespace=section_name, names=names)
             resolve = self._resolver.resolve
         self._resolve = resolve
+        addresses = [host.host for host in hosts if is_address(host.host) and "%" not in host.host]
+        self._fixed = {address: canonical_host(address) for address in addresses}  # read once, not for each login
         self._endpoints: set[Endpoint] = set()
         self._stopped = False
 
@@ -233,6 +235,9 @@ class RadiusUpstream:
             self._failed(turn, asked_at, question.was_refused)
 
     async def _endpoint(self, host: UpstreamHost) -> Endpoint | None:
+        fixed = self._fixed.get(host.host)
+        if fixed is not None:
+            return fixed, host.port
         address = host.host if is_address(host.host) else await self._resolve(host.host)
         if address is not None:
             with contextlib.suppress(OSError):  # a link-local address whose interface is gone
