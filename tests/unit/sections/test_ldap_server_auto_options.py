@@ -171,3 +171,10 @@ def test_slip_in_a_restricting_option_is_an_error(tmp_path: Path) -> None:
     """`exempt_primary_bnd=false` must not leave the first bind exempt."""
     errors = [problem for problem in problems(write(tmp_path, "exempt_primary_bnd=false")) if "error" in problem]
     assert len(errors) == 1
+
+
+def test_ciphers_that_do_not_go_with_the_key_are_a_warning(tmp_path: Path) -> None:
+    """OpenSSL takes the list, and yet no client of TLS 1.2 could come in."""
+    [problem] = problems(write(tmp_path, EXPLICIT, *TLS, "cipher_list=ECDHE-RSA-AES128-GCM-SHA256"))
+    assert "[ldap_server_auto] cipher_list: with it and the key in " in problem
+    assert "no client of TLS 1.2 can come in (no shared cipher)" in problem
