@@ -17,7 +17,6 @@ from typing import Protocol as Interface
 
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -48,6 +47,7 @@ from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.prompt_write import write_promptly
 from duoproxy.net.reading import Reading
 from duoproxy.net.server_tls import ServerTls
+from duoproxy.net.tls_records import split_records_factory
 
 _CLIENT_FULL: Final = "client does not read"
 
@@ -211,7 +211,7 @@ class LdapClient(Protocol):
             raise RuntimeError("there is no certificate for TLS")
         below.unregisterProducer()
         self._times.handshake_at = self._service.reactor.seconds()
-        factory = TLSMemoryBIOFactory(tls, False, Factory.forProtocol(lambda: self), clock=self._service.reactor)
+        factory = split_records_factory(tls, Factory.forProtocol(lambda: self), self._service.reactor)
         below.protocol = factory.buildProtocol(None)
         below.protocol.makeConnection(below)
 

@@ -17,7 +17,6 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from duoproxy.ldap.messages import ResultCode
@@ -31,6 +30,7 @@ from duoproxy.net.ldap_relay import RelayConnection
 from duoproxy.net.log_limit import LimitedLog
 from duoproxy.net.server_tls import ServerTls
 from duoproxy.net.tcp_listen import listen_tcp, plain_address
+from duoproxy.net.tls_records import split_records_factory
 
 MAX_CONNECTIONS: Final = 4_096
 """Of clients, on both ports together, unless the option max_connections says otherwise."""
@@ -127,8 +127,7 @@ class LdapServer:
         """
         if self.tls is None:
             raise RuntimeError("LDAPS needs a certificate")
-        factory = TLSMemoryBIOFactory(self.tls, False, _Clients(self, over_tls=True), clock=self.reactor)
-        factory.noisy = False
+        factory = split_records_factory(self.tls, _Clients(self, over_tls=True), self.reactor)
         return self._listen(interface, port, factory)
 
     def _listen(self, interface: str, port: int, factory: Any) -> int:

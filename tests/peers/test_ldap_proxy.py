@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +147,23 @@ def test_bind_over_each_transport(lab: LdapLab, secure: str, arguments: tuple[st
     url = lab.url("auto", ldaps=secure == "LDAPS")
     answer = lab.run("ldapwhoami", url, *arguments, *as_user("alice"))
     assert (answer.code, answer.output.strip()) == (0, f"dn:{dn('alice')}")
+
+
+@pytest.mark.needs_peer("curl")
+@pytest.mark.parametrize("secure", ["ldap", "ldaps"])
+def test_curl_gets_what_a_direct_one_gets(lab: LdapLab, slapd: Slapd, secure: str) -> None:
+    """A client that reads ahead and then looks at its socket alone does not wait for what it has."""
+    ldaps = secure == "ldaps"
+    direct = f"{secure}://127.0.0.1:{slapd.ldaps_port if ldaps else slapd.port}"
+    search = f"/{PEOPLE}?uid?sub?(uid=user00*)"
+    said = []
+    for url, ca_file in ((direct, slapd.ca_file), (lab.url("auto", ldaps=ldaps), lab.ca_file)):
+        command = ["curl", "-sS", "--max-time", "20", "--cacert", str(ca_file), "-u", f"{dn('alice')}:{PASSWORD}"]
+        done = subprocess.run([*command, url + search], capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    assert said[0] == said[1]
+    assert said[0].count("DN: ") == 10
 
 
 CHANGES = """dn: uid=new,{people}
