@@ -45,7 +45,7 @@ class DuoConnectionSettings(SectionSettings):
 
 def ca_file_findings(option_name: str, file: Path | None) -> Iterable[Finding]:
     """Find what is wrong with a file of authorities, if it is there to be looked at (the sandbox makes its own)."""
-    if file is None or not (file.is_file() and os.access(file, os.R_OK)):
+    if file is None or not (os.path.isfile(file) and os.access(file, os.R_OK)):
         return
     try:
         load_trust_roots(file)

@@ -92,6 +92,6 @@ def readable_certificate(certs: Path, pkey: Path) -> ServerCertificate | None:
     Raises:
         CertificateFault: they cannot be used.
     """
-    if not all(file.is_file() and os.access(file, os.R_OK) for file in (certs, pkey)):
+    if not all(os.path.isfile(file) and os.access(file, os.R_OK) for file in (certs, pkey)):
         return None
     return load_server_certificate(certs, pkey)

@@ -173,7 +173,7 @@ class Logs:
 def _cannot_be_written(path: Path, fault: OSError) -> Problem:
     what = f"the log file {path} cannot be written: {fault.strerror}"
     remedy = "Name a folder that the service user may write to, or set log_stdout=true."
-    if fault.errno in (errno.EPERM, errno.EACCES) and path.exists():
+    if fault.errno in (errno.EPERM, errno.EACCES) and os.path.exists(path):
         owner = user_name(path.lstat().st_uid)
         remedy = f"Look at it with ls -l {path.parent}, and remove it or give it back: chown {os.geteuid()} {path}"
         if os.geteuid() == 0 and owner != "root":

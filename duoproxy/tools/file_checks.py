@@ -85,7 +85,7 @@ def installation_findings(configuration: Path, log_folder: Path, ca_file: Path |
     yield from _configuration_findings(configuration, service)
     yield from _log_folder_findings(log_folder, service)
     key = Places(configuration).protection_key_file
-    if key.exists():
+    if os.path.exists(key):
         yield from _key_findings(key, service)
     if ca_file is not None:
         load_trust_roots(ca_file)
@@ -95,7 +95,7 @@ def named_file_findings(schema: SectionSchema, settings: Any, service: Account |
     """Look at the files that the options of a section name."""
     for option in schema.options:
         path = getattr(settings, option.name)
-        if isinstance(option.kind, InputFile) and isinstance(path, Path) and path.is_file():
+        if isinstance(option.kind, InputFile) and isinstance(path, Path) and os.path.isfile(path):
             yield from _key_findings(path, service) if _is_key(path) else _reading_findings(path, service)
 
 
@@ -132,7 +132,7 @@ def _log_folder_findings(folder: Path, service: Account | None) -> Iterator[Chec
 
 
 def _nearest_folder(folder: Path) -> Path:
-    return next((parent for parent in folder.parents if parent.is_dir()), Path("/"))
+    return next((parent for parent in folder.parents if os.path.isdir(parent)), Path("/"))
 
 
 def _key_findings(file: Path, service: Account | None) -> Iterator[CheckFinding]:

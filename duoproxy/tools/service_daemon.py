@@ -112,7 +112,7 @@ class Daemon:
 
     def _prepare_run_folder(self) -> None:
         folder = self._places.run_folder
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise PrivilegeFault(f"The folder {folder} for the process id is missing. Make it for the service user.")
 
     def _log_folder(self) -> Path:

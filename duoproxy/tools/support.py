@@ -48,7 +48,7 @@ def main(configuration: Path, output: Path, no_connectivity: bool, as_json: bool
       authproxy_support --json | jq -r .file
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     now = datetime.datetime.now(datetime.UTC)
-    target = output / f"duoauthproxy-support-{now:%Y%m%d-%H%M%S}.zip" if output.is_dir() else output
+    target = output / f"duoauthproxy-support-{now:%Y%m%d-%H%M%S}.zip" if os.path.isdir(output) else output
     catalogue = installed_catalogue()
     report = None
     if not no_connectivity:

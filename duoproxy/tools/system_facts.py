@@ -110,7 +110,7 @@ def _command(*command: str) -> str:
 
 
 def _disk(folder: Path) -> str:
-    existing: Iterator[Path] = (one for one in [folder, *folder.parents] if one.is_dir())
+    existing: Iterator[Path] = (one for one in [folder, *folder.parents] if os.path.isdir(one))
     usage = shutil.disk_usage(next(existing, Path("/")))
     return f"{usage.free // 2**20} MiB free of {usage.total // 2**20} MiB"
 
