@@ -212,13 +212,12 @@ class DuoConnections:
             return await within(self._reactor, limit_s, attempt)
         except CancelledError:
             raise
-        except Expired:
+        except Expired as fault:
             self._sessions.forget()
+            _require_room(fault)
             raise NotSent(sentences.connect_timeout(limit_s, self._route.port), again=False) from None
         except Exception as fault:
-            lacking = lacking_here(fault)
-            if lacking is not None:
-                raise LackingHere(os.strerror(lacking)) from fault
+            _require_room(fault)
             self._sessions.forget()
             raise self._not_connected(fault, remembered) from fault
 
@@ -280,6 +279,13 @@ class DuoConnections:
         for link in links:
             link.abort()
         await DeferredList([link.gone for link in links])
+
+
+def _require_room(fault: Exception) -> None:
+    """Raise `LackingHere` where a fault may come from what this machine lacks."""
+    lacking = lacking_here(fault)
+    if lacking is not None:
+        raise LackingHere(os.strerror(lacking)) from fault
 
 
 def _system_words(fault: Exception) -> str:

@@ -9,6 +9,7 @@ not make an outage of the service.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 from typing import Any, Final, NoReturn, cast
@@ -20,6 +21,8 @@ from twisted.internet.interfaces import IConnector, IProtocol, IProtocolFactory,
 from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from duoproxy.net.deadlines import Expired
 
 REMEMBERED_S: Final = 60.0
 """How long an address is used before its host is looked up again."""
@@ -38,12 +41,17 @@ of which any user of the machine can take all.
 """
 
 
+LOOK_UP_DESCRIPTORS: Final = 4
+"""That a look-up takes at once: of files that the system reads for it, and a socket."""
+
+
 def lacking_here(fault: Exception) -> int | None:
     """Say what this machine lacked, as a number of the system; None: nothing that is known.
 
-    A name that was not found says nothing of that, so it is tried whether the look-up had what it needs, too.
+    A name that was not found, or no answer at all, says nothing of that, so it is tried whether a look-up has what it
+    needs: Twisted forgets one that fails for lack of a descriptor.
     """
-    if isinstance(fault, DNSLookupError):
+    if isinstance(fault, DNSLookupError | Expired):
         return _lacking_for_look_up()
     number = fault.osError if isinstance(fault, ConnectError) else None
     return number if number in LACKING_HERE else None
@@ -51,8 +59,9 @@ def lacking_here(fault: Exception) -> int | None:
 
 def _lacking_for_look_up() -> int | None:
     try:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-            trial.bind(("", 0))
+        with contextlib.ExitStack() as trial:
+            for _ in range(LOOK_UP_DESCRIPTORS):
+                trial.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind(("", 0))
     except OSError as fault:
         return fault.errno if fault.errno in LACKING_HERE else None
     return None
@@ -123,6 +132,9 @@ class RememberedEndpoint:
         self._good_until = 0.0
 
     def _search(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
+        lacking = _lacking_for_look_up()
+        if lacking is not None:
+            return fail(ConnectError(lacking))
         endpoint = HostnameEndpoint(self._reactor, self._host, self._port)
         return endpoint.connect(factory).addCallback(self._found)
 

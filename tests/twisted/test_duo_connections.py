@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import time
+from collections.abc import Callable
 from typing import Any, cast
 from unittest import mock
 
@@ -172,18 +173,37 @@ class BoundTests(ClientCase):
                 "ports",
             )
 
+    async def test_look_up_that_lacks_a_socket_refuses_and_never_fails_open(self) -> None:
+        """It is not begun: the resolver would say that there is no such name, or nothing at all."""
+        for number in (errno.EMFILE, errno.EADDRINUSE):
+            with mock.patch("duoproxy.net.remembered_address.socket") as trial:
+                trial.socket.side_effect = OSError(number, "")
+                text = await self.fails(ServiceRefused, self.client().begin_login().preauth("alice", None))
+            self.assertIn(f"no room for another connection ({os.strerror(number)})", text)
+
     async def test_look_up_that_lacked_a_socket_refuses_and_never_fails_open(self) -> None:
-        """A resolver without descriptors or ports says that there is no such name; nobody gets in on that."""
+        """What it needed may be gone only then: no such name, or no answer, is looked into before it counts."""
+        for nothing, said in ((lambda: fail(DNSLookupError()), "cannot be resolved"), (Deferred, "no connection with")):
+            text = await self.fails(ServiceRefused, self._looked_up(nothing, errno.EMFILE))
+            self.assertIn(f"no room for another connection ({os.strerror(errno.EMFILE)})", text)
+            text = await self.fails(ServiceUnavailable, self._looked_up(nothing, None))
+            self.assertIn(said, text)
+
+    async def _looked_up(self, nothing: Callable[[], Deferred[Any]], then_lacking: int | None) -> None:
+        """Log in where the look-up comes to nothing, and the machine lacks something afterwards."""
+        lacking: list[int | None] = [None]
+
+        def look_up(_: Any) -> Deferred[Any]:
+            lacking[0] = then_lacking
+            return nothing()
+
         endpoint = mock.Mock()
-        endpoint.return_value.connect.side_effect = lambda _: fail(DNSLookupError())
-        with mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint):
-            for number in (errno.EMFILE, errno.EADDRINUSE):
-                with mock.patch("duoproxy.net.remembered_address.socket") as trial:
-                    trial.socket.side_effect = OSError(number, "")
-                    text = await self.fails(ServiceRefused, self.client().begin_login().preauth("alice", None))
-                self.assertIn(f"no room for another connection ({os.strerror(number)})", text)
-            text = await self.fails(ServiceUnavailable, self.client().begin_login().preauth("alice", None))
-        self.assertIn("its name cannot be resolved", text)
+        endpoint.return_value.connect.side_effect = look_up
+        with (
+            mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint),
+            mock.patch("duoproxy.net.remembered_address._lacking_for_look_up", side_effect=lambda: lacking[0]),
+        ):
+            await self.client(api_timeout_s=SHORT_S).begin_login().preauth("alice", None)
 
     async def test_sections_share_one_bound(self) -> None:
         """Two sections may not open twice as many connections as there are descriptors for."""
