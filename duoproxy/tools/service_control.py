@@ -182,7 +182,7 @@ def stop(configuration: Path, as_json: bool, now: bool) -> None:
     """Stop the proxy, and wait until it has ended.
 
     No new logins begin, so that devices go to another proxy; pending ones have shutdown_grace seconds to end, the
-    rest is rejected. One that does not run is no error.
+    rest is rejected. One that does not run is no error, unless there is no such configuration either.
 
     \b
     Examples:
@@ -191,6 +191,9 @@ def stop(configuration: Path, as_json: bool, now: bool) -> None:
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     controls = make_controls(configuration)
     if not controls.is_running():
+        if not configuration.exists():
+            nothing = f"There is no file {configuration}, and no proxy of it runs. Name the right one with -c."
+            _end(controls.refused("stop", nothing), as_json)
         _end(controls.already("stop", "The proxy does not run."), as_json)
     _end(controls.stop(now), as_json)
 

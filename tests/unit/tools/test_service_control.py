@@ -169,6 +169,17 @@ def test_stop_of_what_does_not_run_is_no_error(ctl: Ctl) -> None:
     assert (result.exit_code, result.output) == (0, "The proxy does not run.\n")
 
 
+def test_stop_with_a_slip_in_the_name_is_not_taken_for_a_stopped_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy that was meant still runs."""
+    path = tmp_path / "authprxy.cfg"
+    monkeypatch.setattr(service_control, "make_controls", lambda *_: OnItsOwn(FakeDaemon(path), running=False))
+    result = CliRunner().invoke(main, ["stop", "-c", str(path)])
+    assert result.exit_code == 1
+    assert result.output == f"There is no file {path}, and no proxy of it runs. Name the right one with -c.\n"
+
+
 def test_restart_with_problems_leaves_the_running_proxy_as_it_is(ctl: Ctl) -> None:
     """A slip in the file costs no login."""
     daemons: list[FakeDaemon] = []
