@@ -13,6 +13,7 @@ import attrs
 from duoproxy.config.findings import Findings
 from duoproxy.config.schema import Listener, Role
 from duoproxy.config.section_options import SectionReading
+from duoproxy.config.simple_kinds import NO_CLIENT_SECTION_REMEDY
 
 LOOPBACK: Final = "127.0.0.1"
 _WILDCARDS: Final = {"": (4, 6), "0.0.0.0": (4,), "::": (4, 6)}
@@ -51,7 +52,7 @@ def resolve_client(server: SectionReading, clients: Sequence[SectionReading], fi
 def _remedy(fitting: Sequence[str], needed: str) -> str:
     if fitting:
         return f"Write client = one of: {', '.join(fitting)}"
-    return "Add an [ad_client]" if needed else "Add one, such as [radius_client] or [duo_only_client]"
+    return "Add an [ad_client]" if needed else NO_CLIENT_SECTION_REMEDY
 
 
 def put_on_loopback(sections: Sequence[SectionReading], findings: Findings) -> None:

@@ -11,6 +11,7 @@ from duoproxy.config.schema import Role
 from duoproxy.config.section_options import SectionReading
 
 MAIN = "main"
+UNKNOWN_SECTION_REMEDY = "Delete it, or install the package that brings it"
 
 
 @define
@@ -90,7 +91,7 @@ def _tell_unknown(section: IniSection, serves: bool, catalogue: Catalogue, findi
     if near:
         findings.error(section.line, section.name, "", "the section is unknown", f"Did you mean [{near[0]}]?")
     elif serves:
-        findings.warning(section.line, section.name, "", "the section is unknown and ignored", "Delete it")
+        findings.warning(section.line, section.name, "", "the section is unknown and ignored", UNKNOWN_SECTION_REMEDY)
     else:
         what = "the section is unknown, and there is no server section beside it"
         findings.error(section.line, section.name, "", what, "See authproxyctl options for the sections that there are")

@@ -14,6 +14,10 @@ TRUE_WORDS = frozenset({"true", "yes", "on", "1"})
 FALSE_WORDS = frozenset({"false", "no", "off", "0"})
 MAX_LIST_ITEMS = 1000
 """Items of one comma list."""
+NO_CLIENT_SECTION_REMEDY = (
+    "Add the section that checks passwords: [ad_client] or [radius_client], or [duo_only_client] where the device has "
+    "checked them"
+)
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -294,7 +298,7 @@ class SectionName(Kind[str]):
         name = text.strip("[] ").lower()
         if name not in context.client_sections:
             known = ", ".join(sorted(context.client_sections))
-            remedy = f"Write one of: {known}" if known else "Add a client section, such as [duo_only_client]"
+            remedy = f"Write one of: {known}" if known else NO_CLIENT_SECTION_REMEDY
             raise ValueParseError(f"{quoted(text)} is not a client section of this file", remedy, wants_example=False)
         return name
 

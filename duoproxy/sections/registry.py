@@ -7,6 +7,7 @@ whose value is its class. Two owners of one name are an error that names both.
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -97,11 +98,13 @@ def load_registry(found: Iterable[importlib.metadata.EntryPoint] | None = None) 
         try:
             name, kind = _load(point)
         except Exception as fault:  # noqa: BLE001 - a plugin may raise anything while it is imported
-            problems.append(_plugin_problem(point.name, f"its plugin in {owner} cannot be loaded: {fault!r}"))
+            what = f"its plugin in {owner} cannot be loaded: {fault!r}"
+            problems.append(_plugin_problem(point.name, what, _broken_plugin_remedy(point)))
             continue
         if name in owners or name == MAIN_SCHEMA.name:
             other = owners.get(name, "duoproxy itself")
-            problems.append(_plugin_problem(name, f"two packages own this section: {other} and {owner}"))
+            what = f"two packages own this section: {other} and {owner}"
+            problems.append(_plugin_problem(name, what, "Uninstall one of the packages, or ask its author."))
             continue
         owners[name], classes[name] = owner, kind
     if problems:
@@ -123,8 +126,13 @@ def _owner_of(point: importlib.metadata.EntryPoint) -> str:
     return f"{name} ({point.value})"
 
 
-def _plugin_problem(name: str, what: str) -> Problem:
-    return Problem(Severity.ERROR, "", None, name, "", what, "Uninstall one of the packages, or ask its author.")
+def _broken_plugin_remedy(point: importlib.metadata.EntryPoint) -> str:
+    """Say how its author sees the line that is at fault, and what everybody else can do."""
+    return f"Uninstall that package, or mend it: {sys.executable} -c 'import {point.module}' shows more."
+
+
+def _plugin_problem(name: str, what: str, remedy: str) -> Problem:
+    return Problem(Severity.ERROR, "", None, name, "", what, remedy)
 
 
 def _catalogue(classes: Mapping[str, type[Section]]) -> Catalogue:

@@ -33,7 +33,8 @@ def test_named_client_section_is_taken(tmp_path: Path) -> None:
         (
             GOOD_SERVER,
             "error: authproxy.cfg:1 [radius_server_auto] client: there is no client section to check passwords. "
-            "Add one, such as [radius_client] or [duo_only_client].",
+            "Add the section that checks passwords: [ad_client] or [radius_client], or [duo_only_client] where the device "
+            "has checked them.",
         ),
         (
             GOOD_SERVER + "client = radius_client2\n" + GOOD_CLIENT,

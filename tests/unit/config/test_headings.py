@@ -44,7 +44,8 @@ def test_sections_of_a_kind_are_numbered(tmp_path: Path) -> None:
         ),
         (
             GOOD + "[backup]\nx=1\n",
-            "warning: authproxy.cfg:10 [backup]: the section is unknown and ignored. Delete it.",
+            "warning: authproxy.cfg:10 [backup]: the section is unknown and ignored. Delete it, or install the "
+            "package that brings it.",
         ),
         (
             GOOD + "[main2]\n",

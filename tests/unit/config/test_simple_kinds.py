@@ -75,7 +75,8 @@ def test_value_is_read(kind: Kind, text: str, value: object) -> None:
         (
             SectionName(),
             "ad_client",
-            "'ad_client' is not a client section of this file. Add a client section, such as [duo_only_client].",
+            "'ad_client' is not a client section of this file. Add the section that checks passwords: [ad_client] or "
+            "[radius_client], or [duo_only_client] where the device has checked them.",
         ),
     ],
 )
