@@ -204,6 +204,14 @@ def certificate_log(service: str, what: Clauses, section: str) -> str:
     return f"[{section}] {service}: {what.cause}. No login of this section can be asked of Duo; {what.remedy}."
 
 
+def stray_certificate_log(service: str, what: Clauses, section: str) -> str:
+    """Say in a line of its own that a certificate was refused, while another machine of that name had a good one."""
+    return (
+        f"[{section}] {service}: {what.cause}. The next attempt reached the true service, and logins go on; look where "
+        "DNS leads this machine, and who answers there."
+    )
+
+
 def clock_drift(service: str, offset_s: float, section: str) -> str:
     """Say that the clocks differ, and what is done about it.
 

@@ -135,9 +135,10 @@ class DuoCalls:
             try:
                 answer = await self._once(call, signature, budget)
             except (NotSent, Lost) as fault:
-                if not (fault.again and attempts.take_repeat()):
+                if not (fault.again and attempts.take_repeat(fault)):
                     raise self._unavailable(fault) from fault
                 continue
+            self._say_stray(attempts)
             try:
                 return read_answer(answer)
             except UnexpectedAnswer as fault:
@@ -273,10 +274,13 @@ class DuoCalls:
             return idle
         while True:
             try:
-                return await self._connect(min(self._limits.connect_s, budget.remaining_s(), call_s))
+                channel = await self._connect(min(self._limits.connect_s, budget.remaining_s(), call_s))
             except NotSent as fault:
-                if not (fault.again and attempts.take_repeat()):
+                if not (fault.again and attempts.take_repeat(fault)):
                     raise self._unavailable(fault) from fault
+                continue
+            self._say_stray(attempts)
+            return channel
 
     async def _connect(self, limit_s: float) -> Channel:
         if limit_s <= 0:
@@ -354,6 +358,13 @@ class DuoCalls:
             sentence = sentences.certificate_log(self._keys.service, fault.clauses, self._keys.section)
             self._log.error("{sentence}", sentence=sentence)
 
+    def _say_stray(self, attempts: _Attempts) -> None:
+        """Tell of a certificate that was refused before the attempt that went well: somebody may be at the DNS."""
+        stray, attempts.stray = attempts.stray, None
+        if stray is not None and self._certificate_log.passes("stray", self._reactor.seconds()) is not None:
+            sentence = sentences.stray_certificate_log(self._keys.service, stray, self._keys.section)
+            self._log.error("{sentence}", sentence=sentence)
+
 
 @define
 class _Attempts:
@@ -363,15 +374,19 @@ class _Attempts:
         repeats: attempts on a new connection that are left.
         pauses: pauses that a rate limit has asked for.
         clock_corrected: whether the service's time was taken already.
+        stray: what was wrong with a certificate that was refused, if another attempt is made.
     """
 
     repeats: int = REPEATS
     pauses: int = 0
     clock_corrected: bool = False
+    stray: Clauses | None = None
 
-    def take_repeat(self) -> bool:
-        """Use up a repeat, if one is left."""
+    def take_repeat(self, fault: NotSent | Lost | None = None) -> bool:
+        """Use up a repeat, if one is left, because of a fault."""
         if self.repeats == 0:
             return False
         self.repeats -= 1
+        if isinstance(fault, NotSent) and fault.certificate:
+            self.stray = fault.clauses
         return True

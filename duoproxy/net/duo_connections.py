@@ -7,13 +7,15 @@ What goes over one of them stands in `duoproxy.net.duo_channel`.
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any, cast
 
 from attrs import frozen
 from OpenSSL import SSL
-from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.internet.error import TimeoutError as TCPTimedOut
 from twisted.internet.interfaces import IProtocol, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -215,6 +217,9 @@ class DuoConnections:
         except Expired as fault:
             self._sessions.forget()
             _require_room(fault)
+            if self._route.proxy is not None:
+                # It may be the proxy that says nothing, before anybody could prove anything.
+                self._address.doubt_soon()
             raise NotSent(sentences.connect_timeout(limit_s, self._route.port), again=False) from None
         except Exception as fault:
             _require_room(fault)
@@ -235,8 +240,8 @@ class DuoConnections:
             return fault
 
         ready = link.ready.addCallbacks(proven, not_proven)
-        if not self._address.is_known(link.peer_host):
-            # There is another address to go to, if names led to somebody who says nothing.
+        if self._address.has_better(link.peer_host):
+            # Names may have led to somebody who says nothing.
             ready.addTimeout(SEARCH_S, self._reactor)
         return ready
 
@@ -256,7 +261,8 @@ class DuoConnections:
             return NotSent(sentences.tls_failure(_openssl_words(fault)), again=remembered)
         if isinstance(fault, ConnectionClosed):
             return NotSent(sentences.tls_failure("the other side ended it during the handshake"))
-        return NotSent(self._unreachable(fault))
+        # Whatever waited in vain for an address that was known has waited at the others as well.
+        return NotSent(self._unreachable(fault), again=not isinstance(fault, TCPTimedOut))
 
     def _unreachable(self, fault: Exception) -> Clauses:
         reason = "name not found" if isinstance(fault, DNSLookupError) else _system_words(fault)
@@ -289,6 +295,8 @@ def _require_room(fault: Exception) -> None:
 
 
 def _system_words(fault: Exception) -> str:
+    if isinstance(fault, TCPTimedOut | TimeoutError):
+        return os.strerror(errno.ETIMEDOUT)
     number = fault.osError if isinstance(fault, ConnectError) else None
     return os.strerror(number) if isinstance(number, int) else type(fault).__name__
 

@@ -49,19 +49,40 @@ def lacking_here(fault: Exception) -> int | None:
     """Say what this machine lacked, as a number of the system; None: nothing that is known.
 
     A name that was not found, or no answer at all, says nothing of that, so it is tried whether a look-up has what it
-    needs: Twisted forgets one that fails for lack of a descriptor.
+    needs: Twisted forgets one that fails for lack of a descriptor. Of a host with several addresses it tells what
+    happened at the last one, so it is tried whether there is a port as well.
     """
     if isinstance(fault, DNSLookupError | Expired):
         return _lacking_for_look_up()
-    number = fault.osError if isinstance(fault, ConnectError) else None
-    return number if number in LACKING_HERE else None
+    if not isinstance(fault, ConnectError):
+        return None
+    return fault.osError if _is_lack(fault.osError) else _lacking(socket.SOCK_STREAM)
+
+
+def _is_lack(number: object) -> bool:
+    """Tell whether a number of the system is a lack; without IPv6 no address of it "can be assigned", which is none."""
+    return number in LACKING_HERE and (number != errno.EADDRNOTAVAIL or _speaks_ipv6())
+
+
+def _speaks_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as trial:
+            trial.bind(("::1", 0))
+    except OSError as fault:
+        return fault.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    return True
 
 
 def _lacking_for_look_up() -> int | None:
+    return _lacking(*[socket.SOCK_DGRAM] * LOOK_UP_DESCRIPTORS)
+
+
+def _lacking(*kinds: socket.SocketKind) -> int | None:
+    """Say what this machine lacks for sockets of these kinds, with a port each."""
     try:
         with contextlib.ExitStack() as trial:
-            for _ in range(LOOK_UP_DESCRIPTORS):
-                trial.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind(("", 0))
+            for kind in kinds:
+                trial.enter_context(socket.socket(socket.AF_INET, kind)).bind(("", 0))
     except OSError as fault:
         return fault.errno if fault.errno in LACKING_HERE else None
     return None
@@ -86,6 +107,7 @@ class RememberedEndpoint:
         self._awaits_proof = awaits_proof
         self._address: str | None = None
         self._good_until = 0.0
+        self._serves = False
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """Open a connection; fails as `HostnameEndpoint` does. Source: IStreamClientEndpoint."""
@@ -108,10 +130,15 @@ class RememberedEndpoint:
         """Whether no other address is better: it is the remembered one, there is none, or it is not known (empty)."""
         return self._address is None or not address or address == self._address
 
+    def has_better(self, address: str) -> bool:
+        """Whether another address is worth more than a long wait at this one: the host was there just now."""
+        return self._serves and not self.is_known(address)
+
     def proven(self, address: str) -> None:
         """Note that the host has proven its name at an address: connections go there from now on."""
         if address != self._address:
             self._keep(address)
+        self._serves = True
 
     def not_proven(self, address: str, *, by_somebody_else: bool) -> None:
         """Note that nobody proved the host's name at an address; where names lead astray, the remembered one serves.
@@ -122,7 +149,9 @@ class RememberedEndpoint:
         """
         if not self.is_known(address):
             self._good_until = self._reactor.seconds() + REMEMBERED_S
-        elif by_somebody_else:
+            return
+        self._serves = False
+        if by_somebody_else:
             self._address = None
         else:
             self.doubt()
@@ -130,6 +159,10 @@ class RememberedEndpoint:
     def doubt(self) -> None:
         """Look the host up for the next connection: it was not found where it was before."""
         self._good_until = 0.0
+
+    def doubt_soon(self) -> None:
+        """Look the host up in a moment, by one connection: it is not known whether it was found where it was before."""
+        self._good_until = min(self._good_until, self._reactor.seconds() + LOOK_UP_S)
 
     def _search(self, factory: IProtocolFactory) -> Deferred[IProtocol]:
         lacking = _lacking_for_look_up()
@@ -141,7 +174,12 @@ class RememberedEndpoint:
     def _go(self, address: str, factory: IProtocolFactory) -> Deferred[IProtocol]:
         attempt = _Attempt(factory)
         attempt.connector = self._reactor.connectTCP(address, self._port, attempt, timeout=ANSWER_S)
-        return attempt.made
+        return attempt.made.addErrback(self._not_there)
+
+    def _not_there(self, fault: Failure) -> Failure:
+        if not _is_ours(fault):
+            self._serves = False
+        return fault
 
     def _look_further(self, fault: Failure, factory: IProtocolFactory) -> Deferred[IProtocol]:
         """Go the long way when nobody answers at the address any more; not when it is we who cannot connect."""
@@ -167,6 +205,7 @@ class RememberedEndpoint:
 
     def _keep(self, address: str) -> None:
         self._address = address
+        self._serves = True
         self._good_until = self._reactor.seconds() + REMEMBERED_S
 
 
@@ -176,8 +215,8 @@ def _took_too_long(result: object, limit_s: float) -> NoReturn:
 
 def _is_ours(fault: Failure) -> bool:
     """Whether it was given up by us, or lacked something here."""
-    number = getattr(fault.value, "osError", None)
-    return fault.check(CancelledError, ConnectingCancelledError) is not None or number in LACKING_HERE
+    given_up = fault.check(CancelledError, ConnectingCancelledError) is not None
+    return given_up or _is_lack(getattr(fault.value, "osError", None))
 
 
 class _Attempt(ClientFactory[Any]):

@@ -15,6 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.error import TimeoutError as TCPTimedOut
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel
@@ -164,7 +165,10 @@ class BoundTests(ClientCase):
         for number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL):
             endpoint = mock.Mock()
             endpoint.return_value.connect.side_effect = lambda _, number=number: fail(ConnectError(number))
-            with mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint):
+            with (
+                mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint),
+                mock.patch("duoproxy.net.remembered_address._speaks_ipv6", return_value=True),
+            ):
                 text = await self.fails(ServiceRefused, self.client().begin_login().preauth("alice", None))
             self.assertEqual(
                 text,
@@ -188,6 +192,39 @@ class BoundTests(ClientCase):
             self.assertIn(f"no room for another connection ({os.strerror(errno.EMFILE)})", text)
             text = await self.fails(ServiceUnavailable, self._looked_up(nothing, None))
             self.assertIn(said, text)
+
+    async def test_machine_without_ipv6_is_no_machine_without_ports(self) -> None:
+        """No IPv6 address can be assigned there: that Duo cannot be reached at any other is an outage like all."""
+        for number, has_ipv6 in ((errno.EADDRNOTAVAIL, False), (errno.ENETUNREACH, True)):
+            text = await self.fails(ServiceUnavailable, self._tried(number, has_ipv6, port=None))
+            self.assertIn(f"no connection ({os.strerror(number)})", text)
+
+    async def test_lack_of_ports_is_seen_behind_the_fault_of_another_address(self) -> None:
+        """Of a host with several addresses the last fault is told; it need not be that of the lack."""
+        for number, has_ipv6 in ((errno.EADDRNOTAVAIL, False), (errno.ENETUNREACH, True)):
+            text = await self.fails(ServiceRefused, self._tried(number, has_ipv6, port=errno.EADDRINUSE))
+            self.assertIn(f"no room for another connection ({os.strerror(errno.EADDRINUSE)})", text)
+
+    async def test_address_that_was_waited_for_in_vain_is_not_tried_twice(self) -> None:
+        """What took its time is not repeated: the user waits, and the device."""
+        endpoint = mock.Mock()
+        endpoint.return_value.connect.side_effect = lambda _: fail(TCPTimedOut())
+        with mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint):
+            text = await self.fails(ServiceUnavailable, self.client().begin_login().preauth("alice", None))
+        self.assertIn(f"no connection ({os.strerror(errno.ETIMEDOUT)})", text)
+        endpoint.assert_called_once()
+
+    async def _tried(self, number: int, has_ipv6: bool, port: int | None) -> None:
+        """Log in where no address can be reached, the last one for this reason."""
+        endpoint = mock.Mock()
+        endpoint.return_value.connect.side_effect = lambda _: fail(ConnectError(number))
+        with (
+            mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint),
+            mock.patch("duoproxy.net.remembered_address._speaks_ipv6", return_value=has_ipv6),
+            mock.patch("duoproxy.net.remembered_address._lacking_for_look_up", return_value=None),
+            mock.patch("duoproxy.net.remembered_address._lacking", return_value=port),
+        ):
+            await self.client().begin_login().preauth("alice", None)
 
     async def _looked_up(self, nothing: Callable[[], Deferred[Any]], then_lacking: int | None) -> None:
         """Log in where the look-up comes to nothing, and the machine lacks something afterwards."""
@@ -440,6 +477,9 @@ class NewConnectionTests(ClientCase):
         options = Authority("Gateway CA").server_options(x509.DNSName("localhost"))
         await self._led_astray(TLSMemoryBIOFactory(options, False, somebody, clock=reactor))
         self.assertEqual(somebody.received_octets, 0)
+        self.assertEqual([level for level, _ in self.lines], [LogLevel.error])
+        self.assertIn("its certificate is refused", self.lines[0][1])
+        self.assertIn("The next attempt reached the true service", self.lines[0][1])
 
     async def test_name_that_leads_to_who_says_nothing_is_no_outage(self) -> None:
         """The handshake there gets a part of the time, and the known address the rest."""

@@ -183,6 +183,43 @@ class RememberedEndpointTests(SynchronousTestCase):
         self._connect()
         self.assertEqual((self._attempts(), len(self.searches)), ([(SECOND, 443)], 2))
 
+    def test_new_address_of_a_host_that_has_left_the_old_one_gets_its_time(self) -> None:
+        """Where the host is not any more, nothing better is known: a handshake at the new address may be slow."""
+        for leaves in (
+            lambda: self._attempt_fails(ConnectionRefusedError()),
+            lambda: self.endpoint.not_proven(FIRST, by_somebody_else=False),
+        ):
+            self.endpoint = RememberedEndpoint(self.reactor, "api.example.com", 443, awaits_proof=True)
+            self._known()
+            self.endpoint.proven(FIRST)
+            self._connect()
+            self.assertEqual((self.endpoint.has_better(SECOND), self.endpoint.has_better(FIRST)), (True, False))
+            leaves()
+            self.assertFalse(self.endpoint.has_better(SECOND))
+            self.endpoint.proven(FIRST)
+            self.assertTrue(self.endpoint.has_better(SECOND))
+
+    def test_address_in_some_doubt_serves_others_for_seconds(self) -> None:
+        """Then one connection looks up where the host is now."""
+        self._known()
+        self.endpoint.doubt_soon()
+        self._connect()
+        self.assertEqual((self._attempts(), len(self.searches)), ([(FIRST, 443)], 1))
+        self.reactor.advance(LOOK_UP_S)
+        self._connect()
+        self.assertEqual((self._attempts(), len(self.searches)), ([(FIRST, 443)], 2))
+
+    def test_lost_ipv6_is_no_lack_of_ports(self) -> None:
+        """A host that was known by an IPv6 address is looked up at once when this machine has none of its own left."""
+        for speaks, searches in ((True, 1), (False, 2)):
+            self.searches.clear()
+            self.endpoint = RememberedEndpoint(self.reactor, "api.example.com", 443)
+            self._known()
+            self._connect().addErrback(lambda _: None)
+            with mock.patch("duoproxy.net.remembered_address._speaks_ipv6", return_value=speaks):
+                self._attempt_fails(ConnectError(errno.EADDRNOTAVAIL))
+            self.assertEqual(len(self.searches), searches)
+
     def test_cancelled_attempt_is_given_up(self) -> None:
         """Whoever stops waiting leaves no connection behind, and no look-up."""
         self._known()

@@ -165,6 +165,7 @@ SENTENCES = (
     _said(duo.tls_failure("unsupported protocol")),
     _said(_UNTRUSTED),
     duo.certificate_log(SERVICE, _UNTRUSTED, SERVER),
+    duo.stray_certificate_log(SERVICE, _UNTRUSTED, SERVER),
     _said(duo.proxy_refused("10.1.2.80:3128", "HTTP/1.1 403 Forbidden")),
     _said(duo.proxy_unreachable("10.1.2.80:3128", "Connection refused")),
     _said(duo.answer_timeout(15.0)),

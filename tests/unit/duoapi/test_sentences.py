@@ -136,6 +136,16 @@ def test_certificate_in_the_log():
     )
 
 
+def test_certificate_of_somebody_else_in_the_log():
+    """That names lead astray is told even though nobody's login fails for it."""
+    what = sentences.untrusted_certificate("CN=Gateway", "the certificate of its issuer is not known")
+    assert sentences.stray_certificate_log(sentences.service_name("api-1.example"), what, SECTION) == (
+        "[radius_server_auto] Duo (api-1.example): its certificate is refused: the certificate of its issuer is not "
+        "known (issuer: CN=Gateway). The next attempt reached the true service, and logins go on; look where DNS leads "
+        "this machine, and who answers there."
+    )
+
+
 def test_clock_drift_in_the_log():
     """The log says how far the clock is off, in which direction, and what is done meanwhile."""
     assert sentences.clock_drift("Duo (api-1.example)", 312.4, SECTION) == (
