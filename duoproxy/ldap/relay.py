@@ -228,8 +228,9 @@ class Relay:
         return [*actions, JudgeBind(request, self._binds.count)]
 
     def _too_many_binds(self, head: MessageHead) -> list[Action]:
+        often = "once" if self._binds.count == 1 else f"{self._binds.count} times"
         text = (
-            f"This connection has bound {self._binds.count} times, which is as often as it may: connect anew, or set "
+            f"This connection has bound {often}, which is as often as it may: connect anew, or set "
             "allow_unlimited_binds=true of the authentication proxy."
         )
         refused = write_result(head.message_id, Response.BIND, ResultCode.UNWILLING_TO_PERFORM, text)
@@ -268,6 +269,11 @@ class Relay:
         if self._bind is None or self._bind.waits_for_server or not self._bind.succeeded:
             raise RuntimeError("nobody is bound who could be asked about")
         return [ToServer(self._bind.ask_who(self._requests.next_id()))]
+
+    @property
+    def holds_yes(self) -> bool:
+        """Whether the directory's yes to the bind under way is held back, and still good: its connection is there."""
+        return self._bind is not None and self._bind.succeeded
 
     def accept_bind(self, *, exempt: bool = False) -> list[Action]:
         """The login is allowed: hand out the directory's yes, which was held back.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from duoproxy.login.duo_stage import choose, exemption, judge, look_up, or_end, put, stage_event
 from duoproxy.login.factors import TypedFactor
-from duoproxy.login.outcome import Outcome
+from duoproxy.login.outcome import Outcome, Verdict
 from duoproxy.login.parties import LoginTools, PrimaryAuthenticator, SecondFactor, SecondFactorLogin
 from duoproxy.login.password_stage import ProvenPassword, check_password
 from duoproxy.login.policy import LoginPolicy
@@ -27,6 +27,7 @@ async def run_login(
     second_factor: SecondFactor,
     tools: LoginTools,
     waiver: Callable[[ProvenPassword], Outcome | None] | None = None,
+    confirm: Callable[[Outcome], Outcome] | None = None,
 ) -> Outcome:
     """Run one login to its end.
 
@@ -40,6 +41,8 @@ async def run_login(
         tools: of this login.
         waiver: is asked after the password was proven; an `Outcome` of it stands for the second factor (for reasons
             that only the section's protocol has).
+        confirm: is asked last, and only about an accept; its `Outcome` stands for it (what the password has opened may
+            be gone by the time that the user answers).
     """
     proven = await check_password(request, policy, primary, tools)
     if isinstance(proven, Outcome):
@@ -51,6 +54,8 @@ async def run_login(
     if outcome is None:
         asking = _ask_duo(request, policy, proven.typed, second_factor.begin_login(), tools)
         outcome = await or_end(policy, asking)
+    if confirm is not None and outcome.verdict is Verdict.ACCEPT:
+        outcome = confirm(outcome)
     second_s = tools.clock() - asked_at
     tools.event(stage_event(outcome, second_s))
     return proven.timed(outcome, second_s)

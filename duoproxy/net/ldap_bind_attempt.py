@@ -48,6 +48,10 @@ class BindsForClients(Protocol):
     async def send_bind(self, name: bytes, password: Secret) -> BindAnswer:
         """Send a bind in place of the client's, and wait for its answer; raise `PrimaryUnreachable`."""
 
+    @property
+    def holds_yes(self) -> bool:
+        """Whether the directory's yes is held back for the client, and still good."""
+
     async def who_is_bound(self) -> bytes:
         """Ask the directory whom it takes the connection for; raise `PrimaryUnreachable`."""
 
@@ -76,6 +80,11 @@ class BindAttempt:
             PrimaryUnreachable: it did not answer.
         """
         return await self._client.send_bind(name, password)
+
+    @property
+    def holds_yes(self) -> bool:
+        """Whether the directory's yes still stands: it is lost with its connection, and the session with it."""
+        return self._client.holds_yes
 
     async def who_am_i(self) -> bytes:
         """Ask the directory whom it takes the connection for, after its yes; empty where it does not say.

@@ -140,6 +140,11 @@ class ClientLogin:
         finally:
             self._answer = None
 
+    @property
+    def holds_yes(self) -> bool:
+        """Whether the directory's yes is held back for the client, and still good."""
+        return self._relay.holds_yes
+
     async def who_is_bound(self) -> bytes:
         """Ask the directory whom it takes the connection for.
 

@@ -39,6 +39,7 @@ from duoproxy.sections.login_record import LoginRecord
 NOBODY: Final = "This account cannot be matched to a user of two-factor authentication."
 NOT_HERE: Final = "This account may not log in here."
 NO_DIRECTORY: Final = "The directory cannot be reached."
+DIRECTORY_LOST: Final = "The connection to the directory was lost: bind again."
 
 _DN_AUTHORIZATION: Final = b"dn:"
 
@@ -184,7 +185,13 @@ class LdapLogins(LoginRecord):
         request, tools = login.request, self._tools(login.request)
         try:
             outcome = await run_login(
-                request, policy, primary, self._second_factor, tools, lambda proven: self._waive(login)
+                request,
+                policy,
+                primary,
+                self._second_factor,
+                tools,
+                waiver=lambda proven: self._waive(login),
+                confirm=lambda accepted: _confirm(login.attempt, accepted),
             )
         except CancelledError:
             if primary.accepted:
@@ -269,6 +276,17 @@ class _RelayedBind:
         """See whether the directory takes the connection for this DN, and not its name for somebody else."""
         said = await self._login.attempt.who_am_i()
         return said.startswith(_DN_AUTHORIZATION) and same_dn(said.removeprefix(_DN_AUTHORIZATION), dn)
+
+
+def _confirm(attempt: BindAttempt, accepted: Outcome) -> Outcome:
+    """Give the accept where the client's session is still there to be handed out; else a reject: nobody got in."""
+    if attempt.holds_yes:
+        return accepted
+    detail = (
+        f"The second stage ended with {accepted.cause.value}, but the directory had closed the connection on which it "
+        "took the password: no session began. See whether it, or a firewall, ends connections that wait for a user."
+    )
+    return reject(Cause.PRIMARY_UNREACHABLE, DIRECTORY_LOST, detail, accepted.factor)
 
 
 def _client_gone() -> Outcome:

@@ -208,6 +208,21 @@ class BindTests(SynchronousTestCase):
         listener.relay.goes()
         self.failureResultOf(answer, PrimaryUnreachable)
 
+    def test_directory_that_goes_while_the_user_is_asked_takes_its_yes_along(self) -> None:
+        """Whoever judges can tell that no session is left to be handed out; the client hears that it is unavailable."""
+        waiting = Waiting()
+        listener = Listener(judge=waiting.judge)
+        client = listener.client()
+        client.says(bind(1))
+        attempt = waiting.attempts[0]
+        self.assertFalse(attempt.holds_yes)
+        self.successResultOf(self.send(waiting, listener))
+        self.assertTrue(attempt.holds_yes)
+        listener.relay.goes()
+        self.assertFalse(attempt.holds_yes)
+        waiting.verdict.callback(BindVerdict(True))
+        self.assertEqual(codes_of(client.hears()), [(1, 52)])
+
     def test_client_that_goes_gives_the_login_up(self) -> None:
         """Nobody is left to be told."""
         for leave in (Peer.leaves, lambda peer: peer.says(unbind(2))):

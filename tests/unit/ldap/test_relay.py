@@ -180,7 +180,9 @@ def test_acceptance_after_the_directory_has_gone_is_none() -> None:
     talk.client(bind(1))
     talk.try_password()
     talk.server(bound(1))
+    held = [talk.relay.holds_yes]
     assert told(talk.relay.server_lost("gone")) == []
+    assert [*held, talk.relay.holds_yes] == [True, False]
     assert talk.accept() == [("client", 1, "BIND", 52)]
     assert talk.relay.phase is Phase.ANONYMOUS
 
@@ -272,6 +274,7 @@ def test_second_bind_ends_the_connection() -> None:
     actions = talk.relay.from_client(bind(2))
     assert told(actions) == [("client", 2, "BIND", 53), "drop", ("client", 0, "EXTENDED", 53), "end"]
     assert isinstance(actions[0], ToClient)
+    assert b"This connection has bound once, which is" in actions[0].octets
     assert b"allow_unlimited_binds" in actions[0].octets
 
 
@@ -284,7 +287,10 @@ def test_two_binds_are_allowed_where_the_first_is_exempt(accepted: bool) -> None
     talk.server(bound(1, 0 if accepted else 49))
     _ = talk.accept(exempt=True) if accepted else talk.refuse(exempt=True)
     talk.log_in(2)
-    assert talk.client(bind(3))[-1] == "end"
+    *_, said, end = talk.relay.from_client(bind(3))
+    assert told([said, end]) == [("client", 0, "EXTENDED", 53), "end"]
+    assert isinstance(said, ToClient)
+    assert b"This connection has bound 2 times, which is" in said.octets
 
 
 def test_later_exempt_bind_allows_no_third() -> None:

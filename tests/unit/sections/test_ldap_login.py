@@ -8,7 +8,6 @@ from typing import Any, cast
 import pytest
 from attrs import define, evolve, field
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import capturedLogs
 
 from duoproxy.duoapi.messages import AuthAnswer, AuthQuery, Factor, Preauth, PreauthResult
 from duoproxy.errors import AnswerLost, PrimaryUnreachable, ServiceRefused, ServiceUnavailable
@@ -48,6 +47,7 @@ class FakeAttempt:
     port: int = 50_000
     fault: Exception | None = None
     who: bytes = b""
+    holds_yes: bool = True
     sent: list[tuple[bytes, str]] = field(factory=list)
 
     async def who_am_i(self) -> bytes:
@@ -467,39 +467,3 @@ def test_bind_from_another_address_does_not_join() -> None:
     door.bind()
     door.bind(address="10.0.0.6")
     assert door.reasons == []
-
-
-# ── the client goes, the proxy stops ─────────────────────────────────────────────────────────────────────────────
-
-
-class SlowDuo(FakeSecondFactor):
-    """A user who does not answer."""
-
-    def begin_login(self) -> Any:
-        return cast(SecondFactorLogin, self)
-
-    async def authenticate(self, query: AuthQuery) -> AuthAnswer:
-        return await Deferred()
-
-
-@pytest.mark.parametrize("stopping", [False, True])
-def test_login_that_is_given_up_is_told(stopping: bool) -> None:
-    """The client goes: event and log say so, and whom Duo was asking. The proxy stops: busy, with words."""
-    door = Door()
-    door.logins._second_factor = SlowDuo()
-    attempt = FakeAttempt(BindRequest(3, ALICE.encode(), Secret("right")), door.passwords)
-    judging = Deferred.fromCoroutine(door.logins.judge(cast(BindAttempt, attempt)))
-    ends: list[Any] = []
-    judging.addBoth(ends.append)
-    if stopping:
-        door.logins.shut_down()
-    with capturedLogs() as lines:
-        judging.cancel()
-    assert [(line["user"], line["cause"]) for line in lines if "cause" in line] == [
-        ("alice", "shutdown" if stopping else "client-gone")
-    ]
-    if stopping:
-        assert (ends[0].accepted, ends[0].code) == (False, 51)
-    else:
-        assert ends[0].check(CancelledError)
-    assert [event["status"] for event in door.events] == ["Allow", "Reject"]
