@@ -191,9 +191,9 @@ def stop(configuration: Path, as_json: bool, now: bool) -> None:
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     controls = make_controls(configuration)
     if not controls.is_running():
-        if not configuration.exists():
-            nothing = f"There is no file {configuration}, and no proxy of it runs. Name the right one with -c."
-            _end(controls.refused("stop", nothing), as_json)
+        unsure = _why_unsure(configuration)
+        if unsure:
+            _end(controls.refused("stop", unsure), as_json)
         _end(controls.already("stop", "The proxy does not run."), as_json)
     _end(controls.stop(now), as_json)
 
@@ -235,6 +235,17 @@ def print_connectivity_report(file: Path) -> None:
     command = [sys.executable, "-c", program, "-c", str(file)]
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(command, stdin=subprocess.DEVNULL, timeout=REPORT_S, check=False)  # noqa: S603 - ours
+
+
+def _why_unsure(configuration: Path) -> str:
+    """Say why a proxy that is not found may run all the same; an empty text when it does not."""
+    try:
+        configuration.stat()
+    except PermissionError:
+        return f"This account may not see {configuration}, nor whether a proxy of it runs. Run this as root."
+    except (OSError, ValueError):
+        return f"There is no file {configuration}, and no proxy of it runs. Name the right one with -c."
+    return ""
 
 
 def _start(controls: Controls, load_catalogue: LoadCatalogue, file: Path, no_report: bool) -> Done:

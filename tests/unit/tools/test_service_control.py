@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -178,6 +180,18 @@ def test_stop_with_a_slip_in_the_name_is_not_taken_for_a_stopped_proxy(
     result = CliRunner().invoke(main, ["stop", "-c", str(path)])
     assert result.exit_code == 1
     assert result.output == f"There is no file {path}, and no proxy of it runs. Name the right one with -c.\n"
+
+
+def test_stop_by_an_account_that_may_not_look_is_not_taken_for_a_stopped_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of an installation is closed to others: they are told who may stop it, and see no traceback."""
+    path = tmp_path / "authproxy.cfg"
+    monkeypatch.setattr(service_control, "make_controls", lambda *_: OnItsOwn(FakeDaemon(path), running=False))
+    with mock.patch.object(Path, "stat", side_effect=PermissionError(errno.EACCES, "Permission denied")):
+        result = CliRunner().invoke(main, ["stop", "-c", str(path)])
+    assert result.exit_code == 1
+    assert result.output == f"This account may not see {path}, nor whether a proxy of it runs. Run this as root.\n"
 
 
 def test_restart_with_problems_leaves_the_running_proxy_as_it_is(ctl: Ctl) -> None:
