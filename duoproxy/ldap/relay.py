@@ -328,7 +328,7 @@ class Relay:
                 return self._answered(*asked, head, octets)
             return self._not_in_flight(head, octets)
         except RemoteProtocolError as reason:
-            return self.end(ResultCode.UNAVAILABLE, f"The directory sent something that is no answer: {reason}.")
+            return self.server_fault(f"The directory sent something that is no answer: {reason}.")
 
     def _answered(self, client_id: int, request: int, head: MessageHead, octets: bytes) -> list[Action]:
         tag = head.operation_tag
@@ -358,7 +358,8 @@ class Relay:
             raise fault("an unsolicited message that is no notification")
         if read_response_name(octets, head) != NOTICE_OF_DISCONNECTION:
             return [ToClient(octets)]
-        return [ToClient(octets), *self._closing("the directory closes the connection"), EndClient()]
+        closing = self._closing("it closes the connection (Notice of Disconnection)", by_directory=True)
+        return [ToClient(octets), *closing, EndClient()]
 
     def _bind_answered(self, bind: PendingBind, head: MessageHead, octets: bytes) -> list[Action]:
         answer = bind.take_answer(head, octets)
@@ -408,19 +409,30 @@ class Relay:
         return [BindLost(text)] if waited else []
 
     # ── the end ────────────────────────────────────────────────────────────────────────────────────────────────
-    def end(self, code: int, text: str) -> list[Action]:
-        """End the connection with a Notice of Disconnection. Source: RFC 4511 §4.4.1."""
+    def end(self, code: int, text: str, *, by_directory: bool = False) -> list[Action]:
+        """End the connection with a Notice of Disconnection. Source: RFC 4511 §4.4.1.
+
+        Args:
+            code: resultCode for the client.
+            text: diagnosticMessage for the client, and for the log.
+            by_directory: the directory is to blame.
+        """
         if self.phase is Phase.CLOSING:
             return []
-        return [*self._closing(text), ToClient(write_notice_of_disconnection(code, text)), EndClient(text)]
+        closing = self._closing(text, by_directory=by_directory)
+        return [*closing, ToClient(write_notice_of_disconnection(code, text)), EndClient(text)]
+
+    def server_fault(self, text: str) -> list[Action]:
+        """End the connection because of what the directory sent; `text` says what that was."""
+        return self.end(ResultCode.UNAVAILABLE, text, by_directory=True)
 
     def client_lost(self) -> list[Action]:
         """The client is gone."""
         return self._closing("the client closed the connection") if self.phase is not Phase.CLOSING else []
 
-    def _closing(self, reason: str) -> list[Action]:
+    def _closing(self, reason: str, *, by_directory: bool = False) -> list[Action]:
         self.phase = Phase.CLOSING
-        under_way: list[Action] = [GiveUpBind(reason)] if self._bind is not None else []
+        under_way: list[Action] = [GiveUpBind(reason, by_directory)] if self._bind is not None else []
         self._bind = None
         return under_way + self._drop_server()
 

@@ -67,9 +67,15 @@ class BindLost:
 
 @frozen
 class GiveUpBind:
-    """Nobody waits any more for the login that is under way."""
+    """Nobody waits any more for the login that is under way.
+
+    Attributes:
+        reason: a clause.
+        by_directory: the directory ended it; otherwise the client did, or we did because of what the client sent.
+    """
 
     reason: str
+    by_directory: bool = False
 
 
 @frozen

@@ -44,6 +44,7 @@ class BindsForClients(Protocol):
 
     address: str
     port: int
+    directory_fault: str
 
     async def send_bind(self, name: bytes, password: Secret) -> BindAnswer:
         """Send a bind in place of the client's, and wait for its answer; raise `PrimaryUnreachable`."""
@@ -80,6 +81,11 @@ class BindAttempt:
             PrimaryUnreachable: it did not answer.
         """
         return await self._client.send_bind(name, password)
+
+    @property
+    def directory_fault(self) -> str:
+        """Why the directory ended the login, after it was cancelled; empty where the client did."""
+        return self._client.directory_fault
 
     @property
     def holds_yes(self) -> bool:

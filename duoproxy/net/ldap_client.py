@@ -248,7 +248,7 @@ class LdapClient(Protocol):
         for octets in messages:
             actions += self._relay.from_server(octets)
         if broken:
-            actions += self._relay.end(ResultCode.UNAVAILABLE, f"The directory sent what is no LDAP: {broken}.")
+            actions += self._relay.server_fault(f"The directory sent what is no LDAP: {broken}.")
         self._perform(actions)
 
     def server_gone(self, why: str) -> None:
@@ -333,7 +333,7 @@ _PERFORM: Final[dict[type, Callable[[LdapClient, Any], None]]] = {
     BindAnswered: lambda client, action: client._login.answered(action),
     WhoAnswered: lambda client, action: client._login.who_answered(action),
     BindLost: lambda client, action: client._login.lost(action),
-    GiveUpBind: lambda client, action: client._login.give_up(),
+    GiveUpBind: lambda client, action: client._login.give_up(action),
     BeginTls: LdapClient._begin_tls,
     DropServer: LdapClient._drop_server,
     EndClient: LdapClient._end_client,

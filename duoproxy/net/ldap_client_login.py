@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from duoproxy.errors import PrimaryUnreachable, RemoteProtocolError
 from duoproxy.ldap.messages import ResultCode
 from duoproxy.ldap.relay import Relay
-from duoproxy.ldap.relay_actions import Action, BindAnswered, BindLost, JudgeBind, WhoAnswered
+from duoproxy.ldap.relay_actions import Action, BindAnswered, BindLost, GiveUpBind, JudgeBind, WhoAnswered
 from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.ldap_bind_attempt import BindAnswer, BindAttempt, BindVerdict
 from duoproxy.net.ldap_client_limits import ClientLimits, ClientTimes
@@ -48,6 +48,7 @@ class ClientLogin:
     Attributes:
         address: of the client.
         port: of the client.
+        directory_fault: why the directory ended a login; empty: it did not.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class ClientLogin:
         """
         self.address = address
         self.port = port
+        self.directory_fault = ""
         self._service = service
         self._relay = relay
         self._far_side = far_side
@@ -111,8 +113,9 @@ class ClientLogin:
         if self._running is not None:
             self._running.cancel()
 
-    def give_up(self) -> None:
+    def give_up(self, action: GiveUpBind) -> None:
         """End the login that is under way: its client, or its directory, is gone."""
+        self.directory_fault = action.reason if action.by_directory else ""
         running, self._running = self._running, None
         if running is not None:
             running.cancel()

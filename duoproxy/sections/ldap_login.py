@@ -132,7 +132,7 @@ class LdapLogins(LoginRecord):
             else:
                 outcome = found
         except CancelledError:
-            self._log_end(login.request, _client_gone(), self._environment.reactor.seconds() - started)
+            self._log_end(login.request, _given_up(attempt), self._environment.reactor.seconds() - started)
             raise
         self._log_end(login.request, outcome, self._environment.reactor.seconds() - started)
         return _verdict(login, outcome)
@@ -195,14 +195,12 @@ class LdapLogins(LoginRecord):
             )
         except CancelledError:
             if primary.accepted:
-                tools.event(stage_event(self._given_up(), 0.0))
+                ended = reject(Cause.SHUTDOWN) if self._shutting_down else _given_up(login.attempt)
+                tools.event(stage_event(ended, 0.0))
             raise
         if outcome.cause is Cause.APPROVED and login.user is not None:
             self._joined.note(login.user.entry.dn, request.password, request.device, tools.clock())
         return outcome
-
-    def _given_up(self) -> Outcome:
-        return reject(Cause.SHUTDOWN) if self._shutting_down else _client_gone()
 
     def _waive(self, login: _Login) -> Outcome | None:
         """Let in without a second factor whose password was right; None for everybody else."""
@@ -289,7 +287,11 @@ def _confirm(attempt: BindAttempt, accepted: Outcome) -> Outcome:
     return reject(Cause.PRIMARY_UNREACHABLE, DIRECTORY_LOST, detail, accepted.factor)
 
 
-def _client_gone() -> Outcome:
+def _given_up(attempt: BindAttempt) -> Outcome:
+    """Say who went before the login had an end."""
+    if attempt.directory_fault:
+        detail = f"The directory ended the session while the login was under way: {attempt.directory_fault}"
+        return reject(Cause.PRIMARY_UNREACHABLE, DIRECTORY_LOST, detail)
     detail = "The client closed its connection. If a user was being asked, raise the client's time-out to 60 s or more."
     return reject(Cause.CLIENT_GONE, detail=detail)
 

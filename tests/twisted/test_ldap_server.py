@@ -23,6 +23,7 @@ from tests.unit.ldap.relay_kit import (
     entry,
     message,
     modify,
+    notice,
     sasl_bind,
     search,
     start_tls,
@@ -232,7 +233,20 @@ class BindTests(SynchronousTestCase):
             client.says(bind(1))
             leave(client)
             self.assertTrue(waiting.cancelled)
-            self.assertEqual(listener.server.pending, 0)
+            self.assertEqual((waiting.attempts[0].directory_fault, listener.server.pending), ("", 0))
+
+    def test_directory_that_ends_the_session_under_a_login_is_named(self) -> None:
+        """By a Notice of Disconnection, or by what is no LDAP: whoever judges can tell that it was not the client."""
+        for said, why in ((notice(), "it closes the connection"), (b"rubbish", "The directory sent what is no LDAP")):
+            waiting = Waiting()
+            listener = Listener(judge=waiting.judge)
+            client = listener.client()
+            client.says(bind(1))
+            self.successResultOf(self.send(waiting, listener))
+            listener.relay.says(said)
+            self.assertTrue(waiting.cancelled)
+            self.assertIn(why, waiting.attempts[0].directory_fault)
+            self.assertEqual(codes_of(client.hears()), [(0, 52)])
 
     def test_fault_of_ours_lets_nobody_in(self) -> None:
         """other (80), and a line in the log."""

@@ -48,6 +48,7 @@ class FakeAttempt:
     fault: Exception | None = None
     who: bytes = b""
     holds_yes: bool = True
+    directory_fault: str = ""
     sent: list[tuple[bytes, str]] = field(factory=list)
 
     async def who_am_i(self) -> bytes:

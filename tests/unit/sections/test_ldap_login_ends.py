@@ -74,3 +74,19 @@ def test_login_that_is_given_up_is_told(stopping: bool) -> None:
     else:
         assert ends[0].check(CancelledError)
     assert [event["status"] for event in door.events] == ["Allow", "Reject"]
+
+
+def test_login_that_the_directory_ends_is_no_fault_of_the_client() -> None:
+    """A Notice of Disconnection under a bind: log and event name the directory, not a time-out of the client."""
+    door = Door()
+    door.logins._second_factor = SlowDuo()
+    fault = "it closes the connection"
+    attempt = FakeAttempt(BindRequest(3, ALICE.encode(), Secret("right")), door.passwords, directory_fault=fault)
+    judging = Deferred.fromCoroutine(door.logins.judge(cast(BindAttempt, attempt)))
+    with capturedLogs() as lines:
+        judging.cancel()
+    judging.addErrback(lambda failure: failure.trap(CancelledError))
+    [end] = [line for line in lines if "cause" in line]
+    assert (end["cause"], end["log_level"].name) == ("primary-unreachable", "warn")
+    assert end["detail"].endswith("while the login was under way: it closes the connection")
+    assert (door.events[-1]["status"], "directory was lost" in str(door.events[-1]["msg"])) == ("Reject", True)
