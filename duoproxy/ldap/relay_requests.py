@@ -158,6 +158,7 @@ class Requests:
                 del self.in_flight[message_id], self.upstream_ids[message_id]
                 at = behind
             elif tag in _SEARCH_PARTS and request == Request.SEARCH:
+                # The first entry is taken by itself: most searches have only one, and looking for a row costs more.
                 at = _skip_alike(octets, at, behind, max_message_bytes) if tag == tag_before else behind
             elif tag == Response.INTERMEDIATE:
                 at = behind

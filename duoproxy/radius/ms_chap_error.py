@@ -2,7 +2,8 @@
 
 A client that proved a password with MS-CHAP waits for this text and goes by it; without it some devices can only hang
 up, and others try again. What is written for a refusal of ours is the same whatever the reason is: wrong name or
-password, no retry. Nobody who guesses passwords learns from it that one was right and Duo said no.
+password, no retry. The reason itself stands in Reply-Message. (No secret is kept by that: a server that refuses a
+password writes a text of its own, and whoever reads both can tell them apart.)
 
 Source: RFC 2548 §2.1.5, §3; RFC 2433 §6; RFC 2759 §6.
 """
