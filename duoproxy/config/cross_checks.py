@@ -105,7 +105,7 @@ def check_circles(
         if client is None or not _leads_back(server, client_name, servers, named):
             continue
         line, place = client.place("host")
-        what = f"[{client.name}] asks [{server.name}], whose passwords it checks: each login would begin another one"
+        what = f"a login of [{server.name}] comes back to it by way of [{client.name}]: each would begin another one"
         findings.error(line, place, "host", what, "Name the server that knows the passwords, and its port")
 
 

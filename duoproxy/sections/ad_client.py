@@ -64,6 +64,7 @@ class AdClient(ClientSection):
         summary="Active Directory or another LDAP directory checks the password.",
         settings_class=AdClientSettings,
         offers=frozenset({DIRECTORY}),
+        asks=lambda client: [("tcp", asked.host, asked.port) for asked in directory_hosts(client)],
         check=findings,
         advise=advice,
     )

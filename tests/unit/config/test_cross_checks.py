@@ -33,8 +33,8 @@ def test_named_client_section_is_taken(tmp_path: Path) -> None:
         (
             GOOD_SERVER,
             "error: authproxy.cfg:1 [radius_server_auto] client: there is no client section to check passwords. "
-            "Add the section that checks passwords: [ad_client] or [radius_client], or [duo_only_client] where the device "
-            "has checked them.",
+            "Add the section that checks passwords: [ad_client] or [radius_client], or [duo_only_client] where the "
+            "device has checked them.",
         ),
         (
             GOOD_SERVER + "client = radius_client2\n" + GOOD_CLIENT,
@@ -105,7 +105,7 @@ def test_section_that_would_ask_itself_is_an_error(tmp_path: Path, host: str, in
     """One login would begin hundreds, and no packet says that it is the same."""
     [told] = lines_of(tmp_path, GOOD_SERVER + interface + client_that_asks(host))
     assert told.endswith(
-        " [radius_client] host: [radius_client] asks [radius_server_auto], whose passwords it checks: each login would "
+        " [radius_client] host: a login of [radius_server_auto] comes back to it by way of [radius_client]: each would "
         "begin another one. Name the server that knows the passwords, and its port."
     )
 
@@ -116,8 +116,8 @@ def test_sections_that_ask_each_other_are_an_error(tmp_path: Path) -> None:
     second = SECOND_SERVER + "client=radius_client2\nport=1645\n" + client_that_asks("127.0.0.1", 1812, "2")
     told = lines_of(tmp_path, first + second)
     assert [line.split(": ")[2] for line in told] == [
-        "[radius_client] asks [radius_server_auto], whose passwords it checks",
-        "[radius_client2] asks [radius_server_auto2], whose passwords it checks",
+        "a login of [radius_server_auto] comes back to it by way of [radius_client]",
+        "a login of [radius_server_auto2] comes back to it by way of [radius_client2]",
     ]
 
 

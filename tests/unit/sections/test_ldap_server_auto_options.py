@@ -22,6 +22,7 @@ from duoproxy.tools.make_cert import make_certificate
 
 TEXT = """[ad_client]
 host=127.0.0.1
+port=10389
 service_account_username=svc@example.com
 service_account_password=a password
 search_dn=DC=example,DC=com
@@ -178,3 +179,23 @@ def test_ciphers_that_do_not_go_with_the_key_are_a_warning(tmp_path: Path) -> No
     [problem] = problems(write(tmp_path, EXPLICIT, *TLS, "cipher_list=ECDHE-RSA-AES128-GCM-SHA256"))
     assert "[ldap_server_auto] cipher_list: with it and the key in " in problem
     assert "no client of TLS 1.2 can come in (no shared cipher)" in problem
+
+
+@pytest.mark.parametrize(
+    ("client", "lines", "circles"),
+    [
+        ("", (), 1),
+        ("transport=ldaps\n", TLS, 1),
+        ("port=10389\n", (), 0),
+        ("", ("interface=10.1.2.3",), 0),
+        ("transport=ldaps\n", (), 0),
+    ],
+)
+def test_directory_that_is_the_section_itself_is_an_error(
+    tmp_path: Path, client: str, lines: tuple[str, ...], circles: int
+) -> None:
+    """Each connection would open another one, until there is no room for more."""
+    path = write(tmp_path, EXPLICIT, *lines)
+    path.write_text(path.read_text("utf-8").replace("port=10389\n", client), "utf-8")
+    told = [problem for problem in problems(path) if "comes back to it by way of [ad_client]" in problem]
+    assert len(told) == circles
