@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from duoproxy.config.file_rights import may_read, name_of_user
 from duoproxy.config.kind import Kind, ParseContext, Reach, ValueParseError
@@ -24,6 +24,8 @@ MAX_SECRET_BYTES = 4096
 PLACEHOLDER_SECRET = Secret(b"not looked at")
 """Stands in for a secret that only the service itself can fetch, when somebody else checks the file."""
 
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+"""How a full path of Windows begins: with a drive, or with a share."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 
@@ -54,7 +56,7 @@ class SecretText(Kind[Secret]):
         elif source == "credential":
             secret = self._from_credential(name, context)
         else:
-            secret = self._from_file(context.path(name), context, context.reads_as)
+            secret = self._from_file(_resolve(name, context), context, context.reads_as)
         if len(secret) > MAX_SECRET_BYTES:
             raise _fault(f"the secret is longer than {MAX_SECRET_BYTES} bytes", "Write a shorter one")
         return secret
@@ -123,7 +125,7 @@ class InputFile(Kind[Path]):
 
     def parse(self, text: str, context: ParseContext) -> Path:
         """Resolve the name and see that the file can be read, or is made by a section of this configuration."""
-        path = context.path(text)
+        path = _resolve(text, context)
         if path in context.made_files:
             return path
         if context.follows_files:
@@ -140,7 +142,7 @@ class OutputFile(Kind[Path]):
 
     def parse(self, text: str, context: ParseContext) -> Path:
         """Resolve the name."""
-        path = context.path(text)
+        path = _resolve(text, context)
         if context.follows_files and _is_folder(path):
             raise _fault(f"{path} is a folder", "Write the name of a file")
         return path
@@ -155,7 +157,7 @@ class Folder(Kind[Path]):
 
     def parse(self, text: str, context: ParseContext) -> Path:
         """Resolve the name."""
-        path = context.path(text)
+        path = _resolve(text, context)
         if context.follows_files and _is_other_than_folder(path):
             raise _fault(f"{path} is not a folder", "Write the name of a folder")
         return path
@@ -163,6 +165,20 @@ class Folder(Kind[Path]):
     def describe(self) -> str:
         """Say what may be written."""
         return "a folder"
+
+
+def _resolve(text: str, context: ParseContext) -> Path:
+    """Resolve a file name of the configuration, unless it is one of a Windows machine.
+
+    A backslash may stand in a name here; but a file that came from there names what is not here, and a folder of logs
+    would be made with that odd name.
+    """
+    path = context.path(text)
+    if _DRIVE.match(text) or ("\\" in text and context.follows_files and not os.path.lexists(path)):
+        name = PureWindowsPath(text).name or "NAME"
+        what = f"{quoted(text, MAX_PATH_CHARS)} is a path of Windows"
+        raise _fault(what, f"Bring what it names to this machine, and write where it is: /FOLDER/{name}")
+    return path
 
 
 def _fault(what: str, remedy: str) -> ValueParseError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import math
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from duoproxy.config.kind import Kind, ParseContext, ValueParseError
@@ -183,9 +185,15 @@ class Seconds(Kind[float]):
 class Choice(Kind[str]):
     """One of a few words, in any case; the value is the word as declared."""
 
-    def __init__(self, *words: str) -> None:
-        """List the words."""
+    def __init__(self, *words: str, refused: Mapping[str, tuple[str, str]] = MappingProxyType({})) -> None:
+        """List the words.
+
+        Args:
+            words: what may be written.
+            refused: words of the original, in small letters, that cannot be had here: what is wrong, and the remedy.
+        """
         self._words = {word.lower(): word for word in words}
+        self._refused = refused
 
     @property
     def ends_at_comment(self) -> bool:
@@ -194,6 +202,8 @@ class Choice(Kind[str]):
 
     def parse(self, text: str, context: ParseContext) -> str:
         """Read one of the words."""
+        if text.lower() in self._refused:
+            raise ValueParseError(*self._refused[text.lower()], wants_example=False)
         if text.lower() not in self._words:
             raise ValueParseError(
                 f"{quoted(text)} is not one of the choices", f"Write {self.describe()}", wants_example=False

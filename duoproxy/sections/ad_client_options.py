@@ -17,6 +17,8 @@ from duoproxy.net.tls import load_directory_roots
 from duoproxy.secret import Secret
 from duoproxy.sections.shared_options import SectionSettings, ca_file_findings
 
+_SSPI = "sspi works on Windows only"
+_SSPI_REMEDY = "Write auth_type=ntlm2, or auth_type=plain with transport=ldaps, and name a service account"
 _DN_REMEDY = "Write it as in CN=VPN Users,OU=Groups,DC=example,DC=com"
 
 
@@ -42,12 +44,12 @@ class AdClientSettings(SectionSettings):
         example="ldaps",
     )
     auth_type: str = option(
-        Choice("ntlm2", "plain", "sspi"),
+        Choice("ntlm2", "plain", refused={"sspi": (_SSPI, _SSPI_REMEDY)}),
         default="ntlm2",
         restricts=True,
         help="How the service account and users prove themselves: ntlm2 (Active Directory, signed and sealed), or "
-        "plain "
-        "(simple binds, any LDAP directory; use it with starttls or ldaps). sspi is for Windows only.",
+        "plain (simple binds, any LDAP directory; use it with starttls or ldaps). sspi works on Windows only, and is "
+        "refused.",
         example="plain",
     )
     service_account_username: str = option(
@@ -152,9 +154,6 @@ class AdClientSettings(SectionSettings):
 
 def findings(client: AdClientSettings) -> Iterable[Finding]:
     """Find what no single option shows."""
-    if client.auth_type == "sspi":
-        remedy = "Write auth_type=ntlm2, or auth_type=plain with transport=ldaps, and name a service account"
-        yield ("auth_type", "sspi works on Windows only", remedy)
     if client.auth_type != "plain" and client.bind_dn and not client.service_account_username:
         remedy = "Write service_account_username = svc-duo@example.com, or auth_type = plain"
         yield ("bind_dn", "it names the service account with auth_type=plain only", remedy)

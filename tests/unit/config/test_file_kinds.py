@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from duoproxy.config.kind import Reach
+from duoproxy.config.kind import Kind, Reach
 from duoproxy.config.kinds import Folder, InputFile, OutputFile, SecretText
 from duoproxy.secret import Secret
 from tests.unit.config.kind_kit import context, fault
@@ -166,3 +166,18 @@ def test_folder_and_output_file_may_not_be_there_yet(tmp_path: Path) -> None:
     assert Folder().parse("log", context(tmp_path)) == tmp_path / "log"
     assert fault(Folder(), "secret.txt", context(tmp_path)) == f"{path} is not a folder. Write the name of a folder."
     assert fault(OutputFile(), ".", context(tmp_path)) == f"{tmp_path} is a folder. Write the name of a file."
+
+
+@pytest.mark.parametrize("kind", [InputFile(), OutputFile(), Folder()])
+@pytest.mark.parametrize("text", [r"C:\Duo\log", "c:/Duo/log", r"\\files\duo\log", r"..\log", r"conf\log"])
+def test_a_path_of_windows_is_told(kind: Kind[Path], text: str, tmp_path: Path) -> None:
+    """A folder of logs would else be made with that odd name, and a file looked for that cannot be there."""
+    remedy = "Bring what it names to this machine, and write where it is: /FOLDER/log."
+    assert fault(kind, text, context(tmp_path)) == f"'{text}' is a path of Windows. {remedy}"
+
+
+def test_a_file_that_has_a_backslash_in_its_name_is_taken(tmp_path: Path) -> None:
+    """Here it may."""
+    path = tmp_path / r"a\b.pem"
+    path.write_bytes(b"x")
+    assert InputFile().parse(path.name, context(tmp_path)) == path

@@ -69,6 +69,7 @@ def test_value_is_read(kind: Kind, text: str, value: object) -> None:
             "utf-16",
             "'utf-16' is not fit for passwords. Write the name of a character encoding: utf-8, latin-1, cp1252.",
         ),
+        (Choice("a", refused={"b": ("b works elsewhere", "Write a")}), "B", "b works elsewhere. Write a."),
         (Text(max_chars=3), "abcd", "the value has 4 characters. Write at most 3."),
         (Text("a single letter", pattern="[a-z]"), "ab", "'ab' is not a single letter. Write a single letter."),
         (FalseOnly("RADIUS needs MD5", "Write false"), "true", "RADIUS needs MD5. Write false."),
