@@ -209,6 +209,7 @@ class DuoConnections:
 
     async def _open(self, limit_s: float) -> Link:
         remembered = self._address.is_remembering or not self._sessions.is_empty
+        self._address.search_s = min(SEARCH_S, limit_s / 3)  # look-up, proof, and then the address that is known
         attempt = self._endpoint.connect(self._factory).addCallback(self._handshake)
         try:
             return await within(self._reactor, limit_s, attempt)
@@ -242,7 +243,7 @@ class DuoConnections:
         ready = link.ready.addCallbacks(proven, not_proven)
         if self._address.has_better(link.peer_host):
             # Names may have led to somebody who says nothing.
-            ready.addTimeout(SEARCH_S, self._reactor)
+            ready.addTimeout(self._address.search_s, self._reactor)
         return ready
 
     def _route_endpoint(self) -> IStreamClientEndpoint:

@@ -90,7 +90,11 @@ def _lacking(*kinds: socket.SocketKind) -> int | None:
 
 @implementer(IStreamClientEndpoint)
 class RememberedEndpoint:
-    """Connects to a host: at the address that worked a moment ago, else as `HostnameEndpoint` does."""
+    """Connects to a host: at the address that worked a moment ago, else as `HostnameEndpoint` does.
+
+    Attributes:
+        search_s: as `SEARCH_S`; less where whoever connects has no time for that and the known address, too.
+    """
 
     def __init__(self, reactor: Any, host: str, port: int, *, awaits_proof: bool = False) -> None:
         """Prepare; nothing is looked up yet.
@@ -106,6 +110,7 @@ class RememberedEndpoint:
         self._port = port
         self._awaits_proof = awaits_proof
         self._address: str | None = None
+        self.search_s = SEARCH_S
         self._good_until = 0.0
         self._serves = False
 
@@ -118,7 +123,7 @@ class RememberedEndpoint:
             return self._go(address, protocolFactory).addErrback(self._look_further, protocolFactory)
         # This one asks for the address; whoever comes meanwhile uses the one that is known.
         self._good_until = now_s + LOOK_UP_S
-        search = self._search(protocolFactory).addTimeout(SEARCH_S, self._reactor, _took_too_long)
+        search = self._search(protocolFactory).addTimeout(self.search_s, self._reactor, _took_too_long)
         return search.addErrback(self._go_back, address, protocolFactory)
 
     @property

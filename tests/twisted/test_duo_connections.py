@@ -428,9 +428,9 @@ class CertificateTests(ClientCase):
 class NewConnectionTests(ClientCase):
     """What a new connection remembers of those before it, and what it proves all the same."""
 
-    async def _first(self) -> DuoClient:
+    async def _first(self, **settings: Any) -> DuoClient:
         """Make one login over a connection that the server then ends."""
-        client = self.client(host="localhost")
+        client = self.client(host="localhost", **settings)
         await client.begin_login().preauth("alice", None)
         self.server.connections[-1].transport.loseConnection()
         await self.until(lambda: self.server.connections[-1].is_gone and client._connections.open_count == 0)
@@ -488,6 +488,16 @@ class NewConnectionTests(ClientCase):
     async def test_name_that_leads_to_who_hangs_up_is_no_outage(self) -> None:
         """No TLS, or none that comes to an end, proves nothing either."""
         await self._led_astray(Factory.forProtocol(_HangsUp))
+
+    async def test_silent_dns_is_no_outage_where_api_timeout_is_short(self) -> None:
+        """A look-up takes a part of the time only, so that there is some for the known address."""
+        client = await self._first(api_timeout_s=2 * SHORT_S)
+        self.reactor.shift_s += REMEMBERED_S + 1
+        endpoint = mock.Mock()
+        endpoint.return_value.connect.side_effect = lambda _: Deferred()
+        with mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint):
+            self.assertEqual((await client.begin_login().preauth("bob", None)).result, PreauthResult.AUTH)
+        endpoint.assert_called_once()
 
     async def test_host_with_new_keys_for_its_tickets_is_asked(self) -> None:
         """A session that the host does not know any more costs a full handshake, and no login."""
