@@ -86,6 +86,8 @@ def test_free_ports_are_free_for_both_transports_and_never_given_twice() -> None
     """RADIUS and HTTPS may get any of them."""
     ports = free_ports(50)
     assert len(set(ports)) == 50
+    given_to_connections = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()
+    assert max(ports) < int(given_to_connections[0])
     for port in ports[:5]:
         with socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
             udp.bind(("127.0.0.1", port))
