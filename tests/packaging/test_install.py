@@ -222,9 +222,11 @@ def test_uninstalling_keeps_configuration_and_logs_and_purging_takes_everything(
     assert root.run("getent", "group", "duo_authproxy_grp", check=False).returncode == 2
     assert root.shell("ss -Hlun | grep 18120", check=False) == ""
 
+    kept.shell(f"ln -sfn /etc/ssl/certs/ca-certificates.crt {BASE}/conf/ca-bundle.crt")
     kept.run(f"{BASE}/uninstall", "--silent")
     assert kept.shell(f"ls {BASE}").split() == ["conf", "install.log", "log"]
-    assert kept.shell(f"ls {BASE}/conf").split() == ["authproxy.cfg"]
+    # a link of an administrator is no file of ours
+    assert kept.shell(f"ls {BASE}/conf").split() == ["authproxy.cfg", "ca-bundle.crt"]
     assert kept.shell("systemctl list-unit-files duoauthproxy.service --no-legend", check=False) == ""
 
 
