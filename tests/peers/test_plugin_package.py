@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from tests.peers.controls import Controls
 from tests.peers.ports import free_ports
 from tests.peers.proxy import READY, ROOT, Sections, write_configuration
 from tests.peers.sandbox import IKEY, SKEY
-from tests.peers.server import RunningServer, output_matches, start_server
+from tests.peers.server import RunningServer, output_matches, start_server, wait_until
 
 DEADLINE_S = 100
 PASSWORD = "one for all"
@@ -103,7 +104,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return made
 
 
-def sections(port: int, api: int) -> Sections:
+def sections(port: int, api: int, alice: str = "approve-after 0") -> Sections:
     """Write a configuration of the two sections of the example, on the sandbox."""
     keys = {"ikey": IKEY, "skey": SKEY}
     return {
@@ -119,14 +120,14 @@ def sections(port: int, api: int) -> Sections:
             **keys,
             "ca_file": "sandbox-ca.pem",
             "port": api,
-            "user_1": "alice push approve-after 0",
+            "user_1": f"alice push {alice}",
             "user_2": "dave push deny-after 0",
         },
     }
 
 
-def start(installed: Installed, folder: Path, port: int, api: int) -> RunningServer:
-    configuration = write_configuration(folder, sections(port, api))
+def start(installed: Installed, folder: Path, port: int, api: int, alice: str = "approve-after 0") -> RunningServer:
+    configuration = write_configuration(folder, sections(port, api, alice))
     return start_server(
         "proxy",
         [*installed.twistd(), "-n", "--pidfile=", "duoauthproxy", "-c", str(configuration)],
@@ -166,10 +167,34 @@ def test_a_login_goes_over_both_sections_of_the_example(installed: Installed, tm
         assert ask(port, f"nobody {PASSWORD}") == "NO"
         controls = Controls(api, tmp_path / "sandbox-ca.pem")
         assert [controls.asked(name) for name in ("alice", "dave", "nobody")] == [{"push": 1}, {"push": 1}, {}]
-        assert "user=alice result=accept cause=approved" in server.output()
+        assert "factor=push result=accept cause=approved" in server.output()
         assert PASSWORD not in server.output()
     finally:
         server.stop()
+
+
+def test_a_stop_waits_for_a_login_of_the_example(installed: Installed, tmp_path: Path) -> None:
+    """At SIGTERM the port is closed, the push that rings is still answered, and nothing is left to complain of."""
+    port, api = free_ports(2)
+    server = start(installed, tmp_path, port, api, alice="approve-after 2")
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            connection.sendall(f"alice {PASSWORD}\n".encode())
+            wait_until(lambda: Controls(api, tmp_path / "sandbox-ca.pem").asked("alice") == {"push": 1}, "a push")
+            os.kill(server.pid, signal.SIGTERM)
+            wait_until(lambda: refused(port), "the port is closed")
+            assert connection.makefile("r", encoding="utf-8").readline() == "OK Success. Logging you in...\n"
+        wait_until(lambda: server.status() is not None, "the end of the process")
+        assert server.status() == 0
+        assert "Traceback" not in server.output()
+    finally:
+        server.stop()
+
+
+def refused(port: int) -> bool:
+    """Nobody listens any more."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_its_options_are_checked(installed: Installed, tmp_path: Path) -> None:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ServerFactory
-from twisted.logger import Logger
 from twisted.protocols.basic import LineOnlyReceiver
+from twisted.python.failure import Failure
 
 from duoproxy.config.kinds import IpAddress, Port
 from duoproxy.config.option import option, settings
 from duoproxy.config.schema import Listener, Role, SectionSchema
 from duoproxy.errors import ListenError
-from duoproxy.login.flow import LoginTools, SecondFactor, run_login
 from duoproxy.login.outcome import Outcome, Verdict
-from duoproxy.login.policy import LoginPolicy, SecondTryLedger
-from duoproxy.login.request import LoginRequest
 from duoproxy.secret import Secret
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
-from duoproxy.sections.duo_server_options import DuoServerSettings, exempt_usernames, failmode, make_duo_client
+from duoproxy.sections.duo_server_options import DuoServerSettings, make_duo_client, weakened
+from duoproxy.sections.plain_login import PlainLogins
 
-LOGIN_ID_OCTETS = 5
+MAX_CONNECTIONS = 1_000
 
 
 @settings
@@ -54,11 +52,12 @@ class LineServer(ServerSection):
     def __init__(self, settings: LineServerSettings, environment: Environment, client: ClientSection) -> None:
         """Keep what a login needs; `bind` and `start` do the rest."""
         super().__init__(settings, environment, client)
-        self.primary = client
-        self.log = Logger(namespace=environment.section_name)
-        self.second_tries = SecondTryLedger()
-        self.duo: Any = None
+        self.connections = 0
+        self.draining = False
+        self.logins: PlainLogins | None = None
+        self._duo: Any = None
         self._port: Any = None
+        self._closed: Any = None
 
     def bind(self) -> None:
         """Take the TCP port."""
@@ -72,54 +71,73 @@ class LineServer(ServerSection):
             raise ListenError(f"[{name}] cannot listen on TCP port {where[1]}: {fault.socketError}") from fault
 
     async def start(self) -> None:
-        """Prepare the way to Duo."""
-        self.duo = make_duo_client(self.settings, self.environment)
+        """Prepare the way to Duo, and take logins from now on."""
+        self._duo = make_duo_client(self.settings, self.environment)
+        self.logins = PlainLogins(self.settings, self.environment, self._primary(), self._duo)
+
+    def drain(self) -> None:
+        """Take no further connections; lines that come on those that are open begin no login either."""
+        if not self.draining:
+            self.draining = True
+            self._closed = self._port.stopListening()
+
+    @property
+    def pending(self) -> int:
+        """Logins that a stop waits for."""
+        return self.logins.pending if self.logins is not None else 0
+
+    def status(self) -> Mapping[str, object]:
+        """Tell where it listens, who waits, how Duo is doing, and what lets somebody in."""
+        duo = {"duo": self._duo.status()} if self._duo is not None else {}
+        return {**super().status(), "pending": self.pending, "weakened": list(weakened(self.settings)), **duo}
 
     async def stop(self) -> None:
-        """Close the port and the connections to Duo."""
-        await self._port.stopListening()
-        await self.duo.stop()
-
-    async def login(self, username: str, password: str, device: str) -> Outcome:
-        """Run one login."""
-        login_id = self.environment.random_bytes(LOGIN_ID_OCTETS).hex()
-        name = self.environment.section_name
-        request = LoginRequest(login_id, username, Secret(password), device, None, name)
-        tools = LoginTools(self.environment.reactor.seconds, lambda event: None, self.second_tries)
-        policy = LoginPolicy(failmode=failmode(self.settings), exempt_usernames=exempt_usernames(self.settings))
-        second_factor: SecondFactor = self.duo
-        outcome = await run_login(request, policy, self.primary, second_factor, tools)
-        self.log.info(
-            "Login {login_id}: user={user} result={result} cause={cause}",
-            login_id=login_id,
-            user=username,
-            result=outcome.verdict.value,
-            cause=outcome.cause.value,
-        )
-        return outcome
+        """Refuse what is pending; close the port and the connections to Duo. It may come before `start`."""
+        if self.logins is not None:
+            self.logins.stop()
+        if self._port is not None:
+            self.drain()
+            await self._closed
+        if self._duo is not None:
+            await self._duo.stop()
 
 
 class LineProtocol(LineOnlyReceiver):
-    """One connection; lines are at most 512 octets."""
+    """One connection with one login; lines are at most 512 octets."""
 
     delimiter = b"\n"
     MAX_LENGTH = 512
+    transport: Any
 
     def __init__(self, section: LineServer) -> None:
         self._section = section
+        self._login: Deferred[Outcome] | None = None
+
+    def connectionMade(self) -> None:
+        """Count the connections: strangers can open them."""
+        self._section.connections += 1
+        if self._section.connections > MAX_CONNECTIONS:
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        """Nobody waits for the answer any more: the login ends."""
+        self._section.connections -= 1
+        if self._login is not None:
+            self._login.cancel()
 
     def lineReceived(self, line: bytes) -> None:
-        """Run the login of one line; a fault is a no."""
+        """Begin the login of the line, if it is the first one."""
+        logins = self._section.logins
+        if self._login is not None or logins is None or self._section.draining:
+            self.transport.loseConnection()
+            return
         username, _, password = line.decode("utf-8", "replace").strip().partition(" ")
-        device = str(getattr(self.transport and self.transport.getPeer(), "host", ""))
-        done = Deferred.fromCoroutine(self._section.login(username, password, device))
-        done.addCallback(self._answer)
-        done.addErrback(self._fault)
+        self._login = logins.begin(username, Secret(password), self.transport.getPeer().host)
+        self._login.addCallback(self._answer)
+        self._login.addErrback(lambda failure: failure.trap(CancelledError))
 
     def _answer(self, outcome: Outcome) -> None:
-        said = "OK" if outcome.verdict is Verdict.ACCEPT else "NO"
-        self.sendLine(f"{said} {outcome.user_message}".strip().encode())
-
-    def _fault(self, failure: Any) -> None:
-        self._section.log.failure("A login failed by an internal error.", failure=failure)
-        self.sendLine(b"NO")
+        if outcome.verdict is not Verdict.SILENCE:
+            said = "OK" if outcome.verdict is Verdict.ACCEPT else "NO"
+            self.transport.write(f"{said} {outcome.user_message}".strip().encode() + self.delimiter)
+        self.transport.loseConnection()
