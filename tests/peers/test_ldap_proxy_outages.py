@@ -24,7 +24,13 @@ from tests.unit.ldap.relay_kit import bind, search
 pytestmark = pytest.mark.needs_peer(*PEERS, *CLIENTS)
 
 TIMEOUT_S = 1
-USERS = {"alice": "push approve-after 0", "carol": "passcode 424242", "dave": "push deny-after 0", "sam": "sms"}
+USERS = {
+    "alice": "push approve-after 0",
+    "bea": "push approve-after 600",
+    "carol": "passcode 424242",
+    "dave": "push deny-after 0",
+    "sam": "sms",
+}
 LISTENERS: dict[str, dict[str, object]] = {
     "secure": {"allow_unlimited_binds": "true", "api_timeout": "1"},
     "safe": {"failmode": "safe", "allow_unlimited_binds": "true", "api_timeout": "1"},
@@ -66,7 +72,8 @@ def lab(slapd: Slapd, hop: TcpRelay, tmp_path_factory: pytest.TempPathFactory) -
     client = {**slapd.options(), "port": hop.port, "timeout": TIMEOUT_S}
     nobody = {"api_host": f"localhost:{free_port()}"}
     away = {f"{label} alone": {**options, **nobody} for label, options in LISTENERS.items()}
-    with running_ldap_lab(tmp_path_factory.mktemp("proxy"), client, {**LISTENERS, **away}, USERS) as running:
+    listeners: dict[str, dict[str, object]] = {**LISTENERS, **away, "patient": {}}
+    with running_ldap_lab(tmp_path_factory.mktemp("proxy"), client, listeners, USERS) as running:
         yield running
 
 
@@ -205,6 +212,24 @@ def test_codes_are_sent_and_one_of_them_is_taken_once(lab: LdapLab) -> None:
 def test_appended_factor_decides(lab: LdapLab, uid: str, appended: str, code: int) -> None:
     """A passcode or a word behind the password, with the directory's yes to what is before it."""
     assert whoami(lab, "secure", uid, PASSWORD + appended)[0] == code
+
+
+def test_approval_after_the_directory_has_gone_is_no_login(lab: LdapLab, hop: TcpRelay) -> None:
+    """The session ended while the user was asked: 52, and the log says that nobody got in."""
+    lab.controls.reset()
+    begin = len(lab.server.output())
+    client = RawClient(lab.ports["patient"])
+    client.send(bind(1, f"uid=bea,{PEOPLE}".encode(), PASSWORD.encode()))
+    question = lab.controls.pending("bea")
+    hop.cut()
+    lab.controls.answer(question, "approve")
+    assert code_of(client.receive()) == 52
+    client.close()
+    said = lab.server.output()[begin:]
+    assert "result=reject cause=primary-unreachable" in said
+    assert "no session began" in said
+    assert "cause=approved" not in said
+    lab.server.wait(lambda: whoami(lab, "secure")[0] == 0, "a login on a new connection", 30)
 
 
 def test_searches_under_way_are_told_when_the_directory_goes(lab: LdapLab, hop: TcpRelay) -> None:
