@@ -28,7 +28,7 @@ from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.duo_connections import split_api_host
 from duoproxy.net.plain_http import MAX_BODY_BYTES
-from duoproxy.net.remembered_address import REMEMBERED_S
+from duoproxy.net.remembered_address import REMEMBERED_S, RememberedEndpoint
 from duoproxy.net.tls import StrictClientTls
 from tests.twisted.duo_case import AUTHORITY, PREAUTH, PUSH, SHORT_S, ClientCase, usual
 from tests.twisted.https_stand_in import (
@@ -581,6 +581,13 @@ class ProxyTests(ClientCase):
         client = self.client(http_proxy=self._proxy(None), api_timeout_s=SHORT_S)
         text = await self.fails(ServiceUnavailable, client.begin_login().preauth("alice", None))
         self.assertIn("no connection within 0.4 s", text)
+
+    async def test_proxy_that_says_nothing_may_have_moved(self) -> None:
+        """Its name is looked up soon: nobody proves anything before there is a tunnel."""
+        client = self.client(http_proxy=self._proxy(None), api_timeout_s=SHORT_S)
+        with mock.patch.object(RememberedEndpoint, "doubt_soon") as doubt:
+            await self.fails(ServiceUnavailable, client.begin_login().preauth("alice", None))
+        doubt.assert_called_once_with()
 
     async def test_proxy_that_is_not_there(self) -> None:
         """The sentence names the proxy's options."""
