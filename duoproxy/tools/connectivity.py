@@ -70,6 +70,8 @@ def log_report(report: Report) -> str:
         return f"The results were not logged: in {folder} root writes for a configuration of its own only (log_dir)."
     try:
         write_replacing(folder, LOG_NAME, text)
+    except FileNotFoundError:
+        return f"The results were not logged: there is no folder {folder}. Make it, or name another one in log_dir."
     except OSError as fault:
         return f"The results could not be logged in {folder / LOG_NAME}: {fault.strerror}."
     return f"The results have also been logged in {folder / LOG_NAME}."

@@ -133,7 +133,8 @@ def _absent(places: Places) -> NoAnswer:
 
     path = places.control_socket
     if not make_controls(places.configuration).is_running():
-        return NoAnswer(Absence.NOT_RUNNING, f"The service is not running (nobody answers at {path}).")
+        remedy = "Start it with authproxyctl start; if it runs with another configuration, name that one with -c FILE."
+        return NoAnswer(Absence.NOT_RUNNING, f"The service is not running (nobody answers at {path}). {remedy}")
     sentence = (
         f"The service runs, but nobody answers at {path}: it is starting or stopping, or could not make its socket"
     )

@@ -17,7 +17,9 @@ from duoproxy.config.schema import Listener, Role, SectionSchema
 from duoproxy.errors import ListenError
 from duoproxy.login.outcome import Outcome, Verdict
 from duoproxy.secret import Secret
+from duoproxy.sections.checks import Check
 from duoproxy.sections.contracts import ClientSection, Environment, ServerSection
+from duoproxy.sections.duo_checks import duo_checks
 from duoproxy.sections.duo_server_options import DuoServerSettings, make_duo_client, weakened
 from duoproxy.sections.plain_login import PlainLogins
 
@@ -85,6 +87,10 @@ class LineServer(ServerSection):
     def pending(self) -> int:
         """Logins that a stop waits for."""
         return self.logins.pending if self.logins is not None else 0
+
+    def connectivity(self) -> Sequence[Check]:
+        """Try the Duo service, with the keys of this section."""
+        return duo_checks(self.settings, self.environment)
 
     def status(self) -> Mapping[str, object]:
         """Tell where it listens, who waits, how Duo is doing, and what lets somebody in."""

@@ -146,3 +146,11 @@ def test_root_logs_a_report_in_no_folder_that_somebody_elses_configuration_names
         assert (folder / LOG_NAME).is_file()
     os.chown(file, 0, -1)
     assert "have also been logged" in log_report(Report(file, roots))
+
+
+def test_a_folder_of_logs_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """With what to do about it."""
+    file = tmp_path / "authproxy.cfg"
+    file.touch()
+    told = f"there is no folder {tmp_path / 'log'}. Make it, or name another one in log_dir."
+    assert log_report(Report(file, tmp_path / "log")) == f"The results were not logged: {told}"
