@@ -107,7 +107,7 @@ def test_nobody_there_is_not_running(places: Places) -> None:
     assert places.control_socket.exists()
     for prepare in (lambda: None, places.control_socket.unlink, places.run_folder.rmdir):
         prepare()
-        with pytest.raises(NoAnswer, match="The service is not running .*name that one with -c FILE") as raised:
+        with pytest.raises(NoAnswer, match=r"The service is not running .*name that one with -c FILE") as raised:
             ask(places, "status")
         assert raised.value.absence is Absence.NOT_RUNNING
 
