@@ -96,6 +96,8 @@ def main(
     except OSError as fault:
         if fault.filename is None:
             raise  # it is the output
+        if isinstance(fault, FileNotFoundError):
+            give_up(f"There is no {fault.filename}. Name the configuration that is meant with -c FILE.")
         give_up(f"{fault.filename} cannot be written ({fault.strerror}). Run the tool as root.")
 
 
@@ -210,5 +212,11 @@ def _rotate(path: Path, keys: _Keys, yes: bool, as_json: bool) -> None:
 
 
 def _confirm(yes: bool) -> None:
-    if not yes and not click.confirm("Go on?", default=False):
+    if yes:
+        return
+    try:
+        wanted = click.confirm("Go on?", default=False)
+    except click.Abort:
+        give_up("\nNothing was changed: there was no answer. Without a terminal say --yes.")
+    if not wanted:
         give_up("Nothing was changed.")

@@ -193,6 +193,22 @@ def test_nothing_changes_without_a_yes(file: Path) -> None:
     assert not key_file(file).exists()
 
 
+def test_without_anybody_to_ask_nothing_changes(file: Path) -> None:
+    """A script is told what to say."""
+    result = run(file, "--whole-config", typed="")
+    assert result.exit_code == 1
+    assert result.stderr == "\nNothing was changed: there was no answer. Without a terminal say --yes.\n"
+    assert file.read_text() == CLEAR
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """Root cannot write into it either."""
+    folder = tmp_path / "none"
+    result = run(folder / "authproxy.cfg", "a secret")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"There is no {folder}. Name the configuration that is meant with -c FILE.\n"
+
+
 def test_a_second_time_there_is_nothing_to_do(file: Path) -> None:
     """Protected values are left alone."""
     run(file, "--whole-config", "-y")
