@@ -29,7 +29,8 @@ from duoproxy.net.deadlines import Expired, within
 from duoproxy.net.duo_channel import Channel, NotSent
 from duoproxy.net.duo_link import Link
 from duoproxy.net.http_connect import TunnelEndpoint, TunnelRefused
-from duoproxy.net.remembered_address import SEARCH_S, RememberedEndpoint, lacking_here
+from duoproxy.net.lacking import lacking_here
+from duoproxy.net.remembered_address import SEARCH_S, RememberedEndpoint
 from duoproxy.net.tls import CertificateRefused, StrictClientTls, TrustRoots
 from duoproxy.net.tls_sessions import TlsSessions
 
@@ -208,7 +209,7 @@ class DuoConnections:
             raise NotSent(sentences.stopping(), again=False)
 
     async def _open(self, limit_s: float) -> Link:
-        remembered = self._address.is_remembering or not self._sessions.is_empty
+        remembered = self._address.known.address is not None or not self._sessions.is_empty
         self._address.search_s = min(SEARCH_S, limit_s / 3)  # look-up, proof, and then the address that is known
         attempt = self._endpoint.connect(self._factory).addCallback(self._handshake)
         try:
@@ -220,7 +221,7 @@ class DuoConnections:
             _require_room(fault)
             if self._route.proxy is not None:
                 # It may be the proxy that says nothing, before anybody could prove anything.
-                self._address.doubt_soon()
+                self._address.known.doubt_soon(self._reactor.seconds())
             raise NotSent(sentences.connect_timeout(limit_s, self._route.port), again=False) from None
         except Exception as fault:
             _require_room(fault)
@@ -229,19 +230,19 @@ class DuoConnections:
 
     def _handshake(self, tls: IProtocol) -> Deferred[Link]:
         """Wait until the other side has proven who it is, and note where it was."""
-        link = cast(Link, cast(Any, tls).wrappedProtocol)
+        link, known = cast(Link, cast(Any, tls).wrappedProtocol), self._address.known
 
         def proven(_: None) -> Link:
-            self._address.proven(link.peer_host)
+            known.proven(link.peer_host, self._reactor.seconds())
             return link
 
         def not_proven(fault: Failure) -> Failure:
             somebody_else = fault.check(CertificateRefused) is not None
-            self._address.not_proven(link.peer_host, by_somebody_else=somebody_else)
+            known.not_proven(link.peer_host, self._reactor.seconds(), by_somebody_else=somebody_else)
             return fault
 
         ready = link.ready.addCallbacks(proven, not_proven)
-        if self._address.has_better(link.peer_host):
+        if known.has_better(link.peer_host):
             # Names may have led to somebody who says nothing.
             ready.addTimeout(self._address.search_s, self._reactor)
         return ready
@@ -256,7 +257,7 @@ class DuoConnections:
             clauses = sentences.untrusted_certificate(fault.issuer, fault.reason)
             return NotSent(clauses, again=remembered, certificate=True)
         if isinstance(fault, TunnelRefused):
-            self._address.doubt()
+            self._address.known.doubt()
             return NotSent(sentences.proxy_refused(self._proxy_name(), str(fault)), again=remembered)
         if isinstance(fault, SSL.Error):
             return NotSent(sentences.tls_failure(_openssl_words(fault)), again=remembered)

@@ -27,8 +27,8 @@ from duoproxy.errors import AnswerLost, ServiceRefused, ServiceUnavailable
 from duoproxy.net.connection_limit import ConnectionLimit
 from duoproxy.net.duo_client import DuoClient
 from duoproxy.net.duo_connections import split_api_host
+from duoproxy.net.known_address import REMEMBERED_S, KnownAddress
 from duoproxy.net.plain_http import MAX_BODY_BYTES
-from duoproxy.net.remembered_address import REMEMBERED_S, RememberedEndpoint
 from duoproxy.net.tls import StrictClientTls
 from tests.twisted.duo_case import AUTHORITY, PREAUTH, PUSH, SHORT_S, ClientCase, usual
 from tests.twisted.https_stand_in import (
@@ -167,7 +167,7 @@ class BoundTests(ClientCase):
             endpoint.return_value.connect.side_effect = lambda _, number=number: fail(ConnectError(number))
             with (
                 mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint),
-                mock.patch("duoproxy.net.remembered_address._speaks_ipv6", return_value=True),
+                mock.patch("duoproxy.net.lacking._speaks_ipv6", return_value=True),
             ):
                 text = await self.fails(ServiceRefused, self.client().begin_login().preauth("alice", None))
             self.assertEqual(
@@ -180,7 +180,7 @@ class BoundTests(ClientCase):
     async def test_look_up_that_lacks_a_socket_refuses_and_never_fails_open(self) -> None:
         """It is not begun: the resolver would say that there is no such name, or nothing at all."""
         for number in (errno.EMFILE, errno.EADDRINUSE):
-            with mock.patch("duoproxy.net.remembered_address.socket") as trial:
+            with mock.patch("duoproxy.net.lacking.socket") as trial:
                 trial.socket.side_effect = OSError(number, "")
                 text = await self.fails(ServiceRefused, self.client().begin_login().preauth("alice", None))
             self.assertIn(f"no room for another connection ({os.strerror(number)})", text)
@@ -220,9 +220,9 @@ class BoundTests(ClientCase):
         endpoint.return_value.connect.side_effect = lambda _: fail(ConnectError(number))
         with (
             mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint),
-            mock.patch("duoproxy.net.remembered_address._speaks_ipv6", return_value=has_ipv6),
-            mock.patch("duoproxy.net.remembered_address._lacking_for_look_up", return_value=None),
-            mock.patch("duoproxy.net.remembered_address._lacking", return_value=port),
+            mock.patch("duoproxy.net.lacking._speaks_ipv6", return_value=has_ipv6),
+            mock.patch("duoproxy.net.remembered_address.lacking_for_look_up", return_value=None),
+            mock.patch("duoproxy.net.lacking._lacking", return_value=port),
         ):
             await self.client().begin_login().preauth("alice", None)
 
@@ -238,7 +238,7 @@ class BoundTests(ClientCase):
         endpoint.return_value.connect.side_effect = look_up
         with (
             mock.patch("duoproxy.net.remembered_address.HostnameEndpoint", endpoint),
-            mock.patch("duoproxy.net.remembered_address._lacking_for_look_up", side_effect=lambda: lacking[0]),
+            mock.patch("duoproxy.net.lacking._lacking", side_effect=lambda *_: lacking[0]),
         ):
             await self.client(api_timeout_s=SHORT_S).begin_login().preauth("alice", None)
 
@@ -585,9 +585,9 @@ class ProxyTests(ClientCase):
     async def test_proxy_that_says_nothing_may_have_moved(self) -> None:
         """Its name is looked up soon: nobody proves anything before there is a tunnel."""
         client = self.client(http_proxy=self._proxy(None), api_timeout_s=SHORT_S)
-        with mock.patch.object(RememberedEndpoint, "doubt_soon") as doubt:
+        with mock.patch.object(KnownAddress, "doubt_soon") as doubt:
             await self.fails(ServiceUnavailable, client.begin_login().preauth("alice", None))
-        doubt.assert_called_once_with()
+        doubt.assert_called_once()
 
     async def test_proxy_that_is_not_there(self) -> None:
         """The sentence names the proxy's options."""

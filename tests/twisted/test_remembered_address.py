@@ -18,7 +18,8 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from duoproxy.net.remembered_address import ANSWER_S, LOOK_UP_S, REMEMBERED_S, SEARCH_S, RememberedEndpoint
+from duoproxy.net.known_address import LOOK_UP_S, REMEMBERED_S
+from duoproxy.net.remembered_address import ANSWER_S, SEARCH_S, RememberedEndpoint
 
 FIRST, SECOND = "192.0.2.1", "192.0.2.2"
 
@@ -107,7 +108,7 @@ class RememberedEndpointTests(SynchronousTestCase):
         second = self._connect()
         self._attempt_fails(ConnectError(errno.EMFILE))
         self.failureResultOf(second, ConnectError)
-        self.assertEqual((len(self.searches), self.endpoint.is_remembering), (1, True))
+        self.assertEqual((len(self.searches), self.endpoint.known.address), (1, FIRST))
 
     def test_last_good_address_serves_while_names_cannot_be_looked_up(self) -> None:
         """An outage of DNS is no outage of the service."""
@@ -130,15 +131,15 @@ class RememberedEndpointTests(SynchronousTestCase):
     def test_address_of_somebody_else_is_forgotten(self) -> None:
         """The host may have moved: it is looked up."""
         self._known()
-        self.endpoint.not_proven(FIRST, by_somebody_else=True)
+        self.endpoint.known.not_proven(FIRST, self.reactor.seconds(), by_somebody_else=True)
         self._connect()
         self.assertEqual((self._attempts(), len(self.searches)), ([], 2))
-        self.assertFalse(self.endpoint.is_remembering)
+        self.assertIsNone(self.endpoint.known.address)
 
     def test_doubted_address_is_looked_up_and_serves_where_that_finds_nothing(self) -> None:
         """It was not found where it was; but nobody says where else it is."""
         self._known()
-        self.endpoint.not_proven(FIRST, by_somebody_else=False)
+        self.endpoint.known.not_proven(FIRST, self.reactor.seconds(), by_somebody_else=False)
         self._connect()
         self.assertEqual((self._attempts(), len(self.searches)), ([], 2))
         self.searches[-1][1].errback(ConnectionRefusedError())
@@ -161,12 +162,12 @@ class RememberedEndpointTests(SynchronousTestCase):
         """Where somebody else answers, nothing is remembered: the next connection goes where the host was proven."""
         self.endpoint = RememberedEndpoint(self.reactor, "api.example.com", 443, awaits_proof=True)
         self._known()
-        self.assertFalse(self.endpoint.is_remembering)
-        self.endpoint.proven(FIRST)
+        self.assertIsNone(self.endpoint.known.address)
+        self.endpoint.known.proven(FIRST, self.reactor.seconds())
         self.reactor.advance(REMEMBERED_S)
         self._connect()
         self._found(SECOND)
-        self.endpoint.not_proven(SECOND, by_somebody_else=True)
+        self.endpoint.known.not_proven(SECOND, self.reactor.seconds(), by_somebody_else=True)
         self.reactor.advance(REMEMBERED_S - 1)
         self._connect()
         self.assertEqual((self._attempts(), len(self.searches)), ([(FIRST, 443)], 2))
@@ -175,11 +176,11 @@ class RememberedEndpointTests(SynchronousTestCase):
         """Its new address is used as soon as it has proven its name there."""
         self.endpoint = RememberedEndpoint(self.reactor, "api.example.com", 443, awaits_proof=True)
         self._known()
-        self.endpoint.proven(FIRST)
+        self.endpoint.known.proven(FIRST, self.reactor.seconds())
         self.reactor.advance(REMEMBERED_S)
         self._connect()
         self._found(SECOND)
-        self.endpoint.proven(SECOND)
+        self.endpoint.known.proven(SECOND, self.reactor.seconds())
         self._connect()
         self.assertEqual((self._attempts(), len(self.searches)), ([(SECOND, 443)], 2))
 
@@ -187,22 +188,23 @@ class RememberedEndpointTests(SynchronousTestCase):
         """Where the host is not any more, nothing better is known: a handshake at the new address may be slow."""
         for leaves in (
             lambda: self._attempt_fails(ConnectionRefusedError()),
-            lambda: self.endpoint.not_proven(FIRST, by_somebody_else=False),
+            lambda: self.endpoint.known.not_proven(FIRST, self.reactor.seconds(), by_somebody_else=False),
         ):
             self.endpoint = RememberedEndpoint(self.reactor, "api.example.com", 443, awaits_proof=True)
             self._known()
-            self.endpoint.proven(FIRST)
+            self.endpoint.known.proven(FIRST, self.reactor.seconds())
             self._connect()
-            self.assertEqual((self.endpoint.has_better(SECOND), self.endpoint.has_better(FIRST)), (True, False))
+            known = self.endpoint.known
+            self.assertEqual((known.has_better(SECOND), known.has_better(FIRST)), (True, False))
             leaves()
-            self.assertFalse(self.endpoint.has_better(SECOND))
-            self.endpoint.proven(FIRST)
-            self.assertTrue(self.endpoint.has_better(SECOND))
+            self.assertFalse(known.has_better(SECOND))
+            known.proven(FIRST, self.reactor.seconds())
+            self.assertTrue(known.has_better(SECOND))
 
     def test_address_in_some_doubt_serves_others_for_seconds(self) -> None:
         """Then one connection looks up where the host is now."""
         self._known()
-        self.endpoint.doubt_soon()
+        self.endpoint.known.doubt_soon(self.reactor.seconds())
         self._connect()
         self.assertEqual((self._attempts(), len(self.searches)), ([(FIRST, 443)], 1))
         self.reactor.advance(LOOK_UP_S)
@@ -216,7 +218,7 @@ class RememberedEndpointTests(SynchronousTestCase):
             self.endpoint = RememberedEndpoint(self.reactor, "api.example.com", 443)
             self._known()
             self._connect().addErrback(lambda _: None)
-            with mock.patch("duoproxy.net.remembered_address._speaks_ipv6", return_value=speaks):
+            with mock.patch("duoproxy.net.lacking._speaks_ipv6", return_value=speaks):
                 self._attempt_fails(ConnectError(errno.EADDRNOTAVAIL))
             self.assertEqual(len(self.searches), searches)
 
