@@ -132,7 +132,8 @@ def make_cert(name: str, use_rsa: bool, days: int, folder: Path, as_json: bool) 
     """Make a key and a self-signed certificate for [radius_server_eap].
 
     NAME is the DNS name or IP address that the clients are to check. NAME.key (mode 0600) and NAME.pem are written,
-    and never over a file that is there. For more than a trial use a certificate of your own authority.
+    and never over a file that is there. [ldap_server_auto] takes them as ssl_key_path and ssl_cert_path. For more than
+    a trial use a certificate of your own authority.
 
     \b
     Examples:
@@ -140,7 +141,9 @@ def make_cert(name: str, use_rsa: bool, days: int, folder: Path, as_json: bool) 
       authproxyctl make-cert --rsa --days 730 --folder /opt/duoauthproxy/conf radius.example.com
     """  # noqa: D301 - \b is meant: click keeps the lines behind it
     try:
-        made = make_certificate(name, folder, datetime.datetime.now(datetime.UTC), days=days, use_rsa=use_rsa)
+        made = make_certificate(
+            name, folder.absolute(), datetime.datetime.now(datetime.UTC), days=days, use_rsa=use_rsa
+        )
     except MakeCertFault as fault:
         give_up(str(fault))
     files = {"certs": str(made.certificate), "pkey": str(made.key)}

@@ -203,6 +203,13 @@ def test_make_cert_writes_key_and_certificate_and_says_what_to_write(tmp_path: P
     assert result.output == f"certs={tmp_path}/radius.example.com.pem\npkey={tmp_path}/radius.example.com.key\n"
 
 
+def test_make_cert_names_files_that_any_configuration_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder need not be that of the configuration, at which its relative names start."""
+    monkeypatch.chdir(tmp_path)
+    result = run("make-cert", "radius.example.com")
+    assert result.output.splitlines()[0] == f"certs={tmp_path}/radius.example.com.pem"
+
+
 def test_make_cert_that_cannot_exits_1_with_a_sentence(tmp_path: Path) -> None:
     """Never over a file that is there."""
     run("make-cert", "--folder", tmp_path, "radius.example.com")
