@@ -31,7 +31,7 @@ from duoproxy.net.duo_link import Link
 from duoproxy.net.http_connect import TunnelEndpoint, TunnelRefused
 from duoproxy.net.lacking import lacking_here
 from duoproxy.net.remembered_address import SEARCH_S, RememberedEndpoint
-from duoproxy.net.tls import CertificateRefused, StrictClientTls, TrustRoots
+from duoproxy.net.tls import CertificateRefused, StrictClientTls, TrustRoots, last_openssl_reason
 from duoproxy.net.tls_sessions import TlsSessions
 
 MAX_IDLE = 32
@@ -260,7 +260,7 @@ class DuoConnections:
             self._address.known.doubt()
             return NotSent(sentences.proxy_refused(self._proxy_name(), str(fault)), again=remembered)
         if isinstance(fault, SSL.Error):
-            return NotSent(sentences.tls_failure(_openssl_words(fault)), again=remembered)
+            return NotSent(sentences.tls_failure(last_openssl_reason(fault)), again=remembered)
         if isinstance(fault, ConnectionClosed):
             return NotSent(sentences.tls_failure("the other side ended it during the handshake"))
         # Whatever waited in vain for an address that was known has waited at the others as well.
@@ -301,10 +301,3 @@ def _system_words(fault: Exception) -> str:
         return os.strerror(errno.ETIMEDOUT)
     number = fault.osError if isinstance(fault, ConnectError) else None
     return os.strerror(number) if isinstance(number, int) else type(fault).__name__
-
-
-def _openssl_words(fault: SSL.Error) -> str:
-    queue = fault.args[0] if fault.args else None
-    if isinstance(queue, list) and queue and len(queue[-1]) == 3:
-        return str(queue[-1][2])
-    return type(fault).__name__

@@ -11,7 +11,7 @@ from OpenSSL import SSL
 from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 
 from duoproxy.net.ldap_faults import LdapConnectionLost, LdapFault, LdapNotConnected, LdapUntrusted
-from duoproxy.net.tls import CertificateRefused
+from duoproxy.net.tls import CertificateRefused, last_openssl_reason
 
 Clauses = tuple[str, str]
 """Cause and remedy."""
@@ -160,7 +160,7 @@ def why_lost(reason: BaseException, in_handshake: bool) -> LdapFault:
         return LdapUntrusted(*untrusted(reason))
     if isinstance(reason, SSL.Error):
         kind = LdapNotConnected if in_handshake else LdapConnectionLost
-        return kind(*tls_failure(_openssl_words(reason)))
+        return kind(*tls_failure(last_openssl_reason(reason)))
     if in_handshake:
         return LdapNotConnected(*tls_failure("the other side ended it during the handshake"))
     return LdapConnectionLost(*connection_lost())
@@ -178,10 +178,3 @@ def system_words(fault: Exception) -> str:
 
 def _tenths(seconds: float) -> str:
     return f"{seconds:.1f}".removesuffix(".0")
-
-
-def _openssl_words(fault: SSL.Error) -> str:
-    queue = fault.args[0] if fault.args else None
-    if isinstance(queue, list) and queue and len(queue[-1]) == 3:
-        return str(queue[-1][2])
-    return type(fault).__name__

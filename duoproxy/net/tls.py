@@ -255,3 +255,11 @@ def _names(certificate: crypto.X509) -> str:
 
 def _printable(text: str) -> str:
     return "".join(mark for mark in text[:MAX_ISSUER_CHARACTERS] if mark.isprintable())
+
+
+def last_openssl_reason(fault: SSL.Error) -> str:
+    """Give the last reason of OpenSSL's error queue, which is the nearest to the connection; else the kind of fault."""
+    queue = fault.args[0] if fault.args else None
+    if isinstance(queue, list) and queue and len(queue[-1]) == 3:
+        return str(queue[-1][2])
+    return type(fault).__name__
