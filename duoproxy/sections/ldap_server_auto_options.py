@@ -39,7 +39,6 @@ from duoproxy.sections.ldap_login import LdapLoginSettings
 from duoproxy.sections.tls_listener_options import (
     TlsListenerSettings,
     certificate_advice,
-    cipher_advice,
     cipher_finding,
     readable_certificate,
     tls_settings,
@@ -228,8 +227,7 @@ def ldap_advice(server: LdapServerSettings) -> Iterable[Finding]:
         yield ("join_binds_s", what, "Write 10 or less")
     files = certificate_files(server)
     if files is not None:
-        yield from certificate_advice("ssl_cert_path", *files)
-        yield from cipher_advice(server, *files)
+        yield from certificate_advice(server, "ssl_cert_path", *files)
     elif not server.interface or not ipaddress.ip_address(server.interface).is_loopback:
         what = "without it clients can only send passwords readable"
         yield ("ssl_cert_path", what, "Give ssl_cert_path and ssl_key_path, and let clients use LDAPS or StartTLS")

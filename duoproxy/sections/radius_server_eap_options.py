@@ -24,7 +24,6 @@ from duoproxy.sections.radius_server_options import (
 from duoproxy.sections.tls_listener_options import (
     TlsListenerSettings,
     certificate_advice,
-    cipher_advice,
     cipher_finding,
     readable_certificate,
     tls_settings,
@@ -139,8 +138,7 @@ def eap_advice(server: EapSettings) -> Iterable[Finding]:
     yield from radius_advice(server)
     yield from version_advice(server)
     yield from prompt_advice(server.prompt_format)
-    yield from certificate_advice("certs", server.certs, server.pkey)
-    yield from cipher_advice(server, server.certs, server.pkey)
+    yield from certificate_advice(server, "certs", server.certs, server.pkey)
 
 
 def prompt_format(server: EapSettings) -> PromptFormat:

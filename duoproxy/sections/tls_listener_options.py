@@ -60,26 +60,26 @@ def version_advice(server: TlsListenerSettings) -> Iterable[Finding]:
         yield ("minimum_tls_version", what, "Write tls1.2")
 
 
-def certificate_advice(option_name: str, certs: Path, pkey: Path) -> Iterable[Finding]:
-    """Say what is doubtful about a certificate; what is wrong with it is an error of its own."""
+def certificate_advice(server: TlsListenerSettings, option_name: str, certs: Path, pkey: Path) -> Iterable[Finding]:
+    """Say what is doubtful about a certificate, and the ciphers beside it; what is wrong is an error of its own."""
     try:
         certificate = readable_certificate(certs, pkey)
     except CertificateFault:
         return
-    for what, remedy in doubts(certificate, time.time()) if certificate is not None else ():
+    if certificate is None:
+        return
+    for what, remedy in doubts(certificate, time.time()):
         yield (option_name, what, remedy)
+    yield from _cipher_advice(server, certificate, pkey)
 
 
-def cipher_advice(server: TlsListenerSettings, certs: Path, pkey: Path) -> Iterable[Finding]:
+def _cipher_advice(server: TlsListenerSettings, certificate: ServerCertificate, pkey: Path) -> Iterable[Finding]:
     """Say that no cipher of the list goes with the key; a list that OpenSSL refuses is an error of its own."""
     if not server.cipher_list or server.minimum_tls_version == "tls1.3":
         return
     try:
-        certificate = readable_certificate(certs, pkey)
-        if certificate is None:
-            return
         why = handshake_fault(server_context(tls_settings(server, certificate)), TLS_1_2)
-    except (CertificateFault, TlsContextError):
+    except TlsContextError:
         return
     if why:
         what = f"with it and the key in {pkey} no client of TLS 1.2 can come in ({why}); those of TLS 1.3 can"
