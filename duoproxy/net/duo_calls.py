@@ -350,20 +350,18 @@ class DuoCalls:
     def _unavailable(self, fault: NotSent | Lost) -> ServiceUnavailable:
         """Make the error for a request that got no answer; a certificate has a line of its own in the log."""
         if isinstance(fault, NotSent) and fault.certificate:
-            self._say_certificate(fault)
+            self._say_certificate("certificate", sentences.certificate_log, fault.clauses)
         return self.unavailable(fault.clauses)
 
-    def _say_certificate(self, fault: NotSent) -> None:
-        if self._certificate_log.passes("certificate", self._reactor.seconds()) is not None:
-            sentence = sentences.certificate_log(self._keys.service, fault.clauses, self._keys.section)
-            self._log.error("{sentence}", sentence=sentence)
+    def _say_certificate(self, fact: str, sentence_of: Callable[[str, Clauses, str], str], what: Clauses) -> None:
+        if self._certificate_log.passes(fact, self._reactor.seconds()) is not None:
+            self._log.error("{sentence}", sentence=sentence_of(self._keys.service, what, self._keys.section))
 
     def _say_stray(self, attempts: _Attempts) -> None:
         """Tell of a certificate that was refused before the attempt that went well: somebody may be at the DNS."""
         stray, attempts.stray = attempts.stray, None
-        if stray is not None and self._certificate_log.passes("stray", self._reactor.seconds()) is not None:
-            sentence = sentences.stray_certificate_log(self._keys.service, stray, self._keys.section)
-            self._log.error("{sentence}", sentence=sentence)
+        if stray is not None:
+            self._say_certificate("stray", sentences.stray_certificate_log, stray)
 
 
 @define
